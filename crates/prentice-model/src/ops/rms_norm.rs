@@ -1,0 +1,118 @@
+//! Root mean square normalisation (Zhang & Sennrich 2019, arXiv 1910.07467): `y = x / sqrt(mean(x^2) + epsilon) * w`.
+
+use crate::{
+    kernels::{SharedMut, for_each_block, sum_of_squares, vectorised},
+    tape::{Graph, Parameter, Tensor},
+};
+
+/// Rows worked on at a time; also the blocks in which the weight's gradient is summed.
+const ROWS: usize = 32;
+
+pub(crate) struct RmsNorm {
+    x: Tensor,
+    weight: Parameter,
+    y: Tensor,
+    /// `1 / sqrt(mean(x^2) + epsilon)`, a number a row.
+    inverse: Tensor,
+}
+
+impl Graph<'_> {
+    /// Normalises the rows of `x` (tokens x features) and multiplies by `weight` (1 x features).
+    pub fn rms_norm(&mut self, x: Tensor, weight: Parameter, epsilon: f32) -> Tensor {
+        assert_eq!(x.columns, weight.columns);
+        let columns = x.columns;
+        let y = self.workspace.values.allocate(x.rows, columns);
+        let inverse = self.workspace.values.allocate(x.rows, 1);
+        let isa = self.workspace.compute.kernels.isa;
+        let w = self.parameter(weight);
+        let (earlier, out, inverses) = self.workspace.values.outputs(y, inverse);
+        let input = earlier.get(x);
+        let (out, inverses) = (SharedMut::new(out), SharedMut::new(inverses));
+        for_each_block(x.rows.div_ceil(ROWS), |block| {
+            for row in block * ROWS..((block + 1) * ROWS).min(x.rows) {
+                let source = &input[row * columns..][..columns];
+                let factor = 1.0 / (sum_of_squares(isa, source) / columns as f32 + epsilon).sqrt();
+                // SAFETY: blocks have their own rows.
+                let (target, kept) = unsafe { (out.range(row * columns, columns), inverses.range(row, 1)) };
+                kept[0] = factor;
+                normalise(isa, source, w, factor, target);
+            }
+        });
+        self.record(RmsNorm { x, weight, y, inverse });
+        y
+    }
+}
+
+impl RmsNorm {
+    pub(crate) fn backward(&self, graph: &mut Graph) {
+        let isa = graph.workspace.compute.kernels.isa;
+        let w = graph.parameter(self.weight);
+        let workspace = &mut *graph.workspace;
+        let columns = self.x.columns;
+        let dy = workspace.gradients.take(self.y);
+        let (mut dx, start) = workspace.gradients.borrow(self.x);
+        if matches!(start, crate::gemm::Start::Zero) {
+            dx.fill(0.0);
+        }
+        let blocks = self.x.rows.div_ceil(ROWS);
+        let mut partials = vec![0.0; blocks * columns];
+        let x = workspace.values.get(self.x);
+        let inverses = workspace.values.get(self.inverse);
+        {
+            let (dx, partials) = (SharedMut::new(&mut dx), SharedMut::new(&mut partials));
+            for_each_block(blocks, |block| {
+                // SAFETY: each block has its own row of partial sums.
+                let dw = unsafe { partials.range(block * columns, columns) };
+                for row in block * ROWS..((block + 1) * ROWS).min(self.x.rows) {
+                    let range = row * columns..(row + 1) * columns;
+                    // SAFETY: blocks have their own rows.
+                    let target = unsafe { dx.range(row * columns, columns) };
+                    normalise_backward(isa, &x[range.clone()], w, inverses[row], &dy[range], target, dw);
+                }
+            });
+        }
+        let gradient = graph.parameter_gradient.as_deref_mut().expect("training");
+        for partial in partials.chunks_exact(columns) {
+            crate::kernels::add_assign(isa, &mut gradient[self.weight.range()], partial);
+        }
+        workspace.gradients.put(self.x, dx);
+        workspace.gradients.recycle(dy);
+    }
+}
+
+vectorised! {
+    fn normalise(x: &[f32], w: &[f32], factor: f32, y: &mut [f32]) {
+        for ((y, x), w) in y.iter_mut().zip(x).zip(w) {
+            *y = x * factor * w;
+        }
+    }
+
+    /// `dx += factor (w dy - x factor^2 mean(w dy x))`, `dw += dy x factor`.
+    fn normalise_backward(x: &[f32], w: &[f32], factor: f32, dy: &[f32], dx: &mut [f32], dw: &mut [f32]) {
+        let mut partials = [0.0f32; 16];
+        for ((x, w), dy) in x.chunks(16).zip(w.chunks(16)).zip(dy.chunks(16)) {
+            for (((sum, x), w), dy) in partials.iter_mut().zip(x).zip(w).zip(dy) {
+                *sum += w * dy * x;
+            }
+        }
+        let mean = partials.iter().sum::<f32>() / x.len() as f32;
+        let shrink = factor * factor * mean;
+        for i in 0..x.len() {
+            dx[i] += factor * (w[i] * dy[i] - x[i] * shrink);
+            dw[i] += dy[i] * x[i] * factor;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::ops::gradient_check::check_gradient;
+
+    #[test]
+    fn gradient() {
+        check_gradient(&[(5, 20), (1, 20)], |graph, p| {
+            let x = graph.embedding(&[3, 0, 2, 4], p[0]);
+            graph.rms_norm(x, p[1], 1e-5)
+        });
+    }
+}

@@ -1,0 +1,336 @@
+//! A small tape: values in one preallocated arena, operations in the order they ran.
+//!
+//! An architecture composes the closed set of operations in [`crate::ops`] through [`Graph`]; each knows its own
+//! backward. Training keeps every value; inference reuses the arena layer by layer. Memory grows in the first step and
+//! is reused afterwards: per-step allocation costs the common frameworks 20-36 % on models of this size.
+
+use std::collections::HashMap;
+
+use crate::{
+    gemm::{PackedB, Start, View},
+    kernels::{Kernels, Precision},
+    ops::Operation,
+};
+
+/// Which kernels compute, and in which precision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Compute {
+    /// Kernels.
+    pub kernels: Kernels,
+    /// Arithmetic of matrix products.
+    pub precision: Precision,
+}
+
+impl Compute {
+    /// The fastest kernels of this machine in the given precision.
+    pub fn new(precision: Precision) -> Self {
+        Self { kernels: Kernels::detect(), precision }
+    }
+
+    /// bf16 where the machine computes it faster than f32, else f32.
+    pub fn fastest() -> Self {
+        let kernels = Kernels::detect();
+        Self { kernels, precision: if kernels.has_fast_bf16() { Precision::Bf16 } else { Precision::F32 } }
+    }
+}
+
+/// A matrix among the parameters: `rows` x `columns`, row-major from `offset` on. A vector has one row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Parameter {
+    /// Index of the first element.
+    pub offset: usize,
+    /// Rows (output features of a linear layer).
+    pub rows: usize,
+    /// Columns (input features of a linear layer).
+    pub columns: usize,
+}
+
+impl Parameter {
+    /// Where the parameter's elements are.
+    pub fn range(&self) -> std::ops::Range<usize> {
+        self.offset..self.offset + self.rows * self.columns
+    }
+
+    fn view<'a>(&self, parameters: &'a [f32]) -> View<'a> {
+        View::rows(&parameters[self.range()], self.rows, self.columns, self.columns)
+    }
+}
+
+/// A matrix of activations on the tape: row-major.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tensor {
+    id: usize,
+    offset: usize,
+    /// Rows (tokens).
+    pub rows: usize,
+    /// Columns (features).
+    pub columns: usize,
+}
+
+impl Tensor {
+    pub(crate) fn len(&self) -> usize {
+        self.rows * self.columns
+    }
+}
+
+/// The arena of activations.
+#[derive(Default)]
+pub(crate) struct Values {
+    arena: Vec<f32>,
+    used: usize,
+    tensors: usize,
+    peak: usize,
+}
+
+/// Values that were computed before the one being written.
+pub(crate) struct Earlier<'a>(&'a [f32]);
+
+impl<'a> Earlier<'a> {
+    pub(crate) fn get(&self, tensor: Tensor) -> &'a [f32] {
+        &self.0[tensor.offset..][..tensor.len()]
+    }
+}
+
+impl Values {
+    pub(crate) fn allocate(&mut self, rows: usize, columns: usize) -> Tensor {
+        let tensor = Tensor { id: self.tensors, offset: self.used, rows, columns };
+        self.tensors += 1;
+        // Rounded up to whole cache lines.
+        self.used += tensor.len().next_multiple_of(16);
+        self.peak = self.peak.max(self.used);
+        if self.arena.len() < self.used {
+            self.arena.resize(self.used, 0.0);
+        }
+        tensor
+    }
+
+    pub(crate) fn get(&self, tensor: Tensor) -> &[f32] {
+        &self.arena[tensor.offset..][..tensor.len()]
+    }
+
+    pub(crate) fn get_mut(&mut self, tensor: Tensor) -> &mut [f32] {
+        &mut self.arena[tensor.offset..][..tensor.len()]
+    }
+
+    /// What is needed to compute `output` from values allocated before it.
+    pub(crate) fn output(&mut self, output: Tensor) -> (Earlier<'_>, &mut [f32]) {
+        let (before, after) = self.arena.split_at_mut(output.offset);
+        (Earlier(before), &mut after[..output.len()])
+    }
+
+    /// The same for two outputs, the first allocated before the second.
+    pub(crate) fn outputs(&mut self, first: Tensor, second: Tensor) -> (Earlier<'_>, &mut [f32], &mut [f32]) {
+        let (before, after) = self.arena.split_at_mut(first.offset);
+        let (one, two) = after.split_at_mut(second.offset - first.offset);
+        (Earlier(before), &mut one[..first.len()], &mut two[..second.len()])
+    }
+
+    fn reset(&mut self) {
+        self.used = 0;
+        self.tensors = 0;
+    }
+}
+
+/// Gradients of activations during a backward pass. Buffers are owned by whoever works on them, and reused.
+#[derive(Default)]
+pub(crate) struct Gradients {
+    of: Vec<Option<Vec<f32>>>,
+    free: Vec<Vec<f32>>,
+}
+
+impl Gradients {
+    /// Takes the gradient of `tensor`, which its producer consumes.
+    pub(crate) fn take(&mut self, tensor: Tensor) -> Vec<f32> {
+        self.of[tensor.id].take().expect("every value on the tape is used, so it has a gradient")
+    }
+
+    /// Gives a buffer for `tensor`, and whether to overwrite it or to add to it. Must be returned by [`Self::put`].
+    pub(crate) fn borrow(&mut self, tensor: Tensor) -> (Vec<f32>, Start<'static>) {
+        match self.of[tensor.id].take() {
+            Some(buffer) => (buffer, Start::Accumulate),
+            None => (self.buffer(tensor.len()), Start::Zero),
+        }
+    }
+
+    pub(crate) fn put(&mut self, tensor: Tensor, buffer: Vec<f32>) {
+        debug_assert_eq!(buffer.len(), tensor.len());
+        self.of[tensor.id] = Some(buffer);
+    }
+
+    /// Whether something was already added to the gradient of `tensor`.
+    pub(crate) fn exists(&self, tensor: Tensor) -> bool {
+        self.of[tensor.id].is_some()
+    }
+
+    /// A buffer with arbitrary content.
+    pub(crate) fn buffer(&mut self, length: usize) -> Vec<f32> {
+        // The smallest that is large enough; else the largest grows.
+        self.free.sort_by_key(Vec::capacity);
+        let index = self.free.partition_point(|buffer| buffer.capacity() < length);
+        let mut buffer = if index < self.free.len() { self.free.remove(index) } else { self.free.pop().unwrap_or_default() };
+        if buffer.capacity() < length {
+            // Not `resize`, which would copy the old content.
+            buffer = Vec::with_capacity(length);
+        }
+        buffer.resize(length, 0.0);
+        buffer
+    }
+
+    pub(crate) fn recycle(&mut self, buffer: Vec<f32>) {
+        self.free.push(buffer);
+    }
+
+    fn bytes(&self) -> usize {
+        let all = self.free.iter().chain(self.of.iter().flatten());
+        all.map(|buffer| buffer.capacity() * 4).sum()
+    }
+}
+
+/// Packed forms of weight matrices, made on first use after each change of the parameters.
+#[derive(Default)]
+pub(crate) struct WeightPacks {
+    version: u64,
+    packs: HashMap<(Parameter, bool), (u64, PackedB)>,
+}
+
+impl WeightPacks {
+    /// W^T as right operand, for `x W^T`.
+    pub(crate) fn forward(&mut self, compute: Compute, weight: Parameter, parameters: &[f32]) -> &PackedB {
+        self.pack(compute, weight, parameters, true)
+    }
+
+    /// W as right operand, for `dy W`.
+    pub(crate) fn backward(&mut self, compute: Compute, weight: Parameter, parameters: &[f32]) -> &PackedB {
+        self.pack(compute, weight, parameters, false)
+    }
+
+    fn pack(&mut self, compute: Compute, weight: Parameter, parameters: &[f32], transposed: bool) -> &PackedB {
+        let (version, packed) = self
+            .packs
+            .entry((weight, transposed))
+            .or_insert_with(|| (u64::MAX, PackedB::empty(compute.kernels, compute.precision)));
+        if *version != self.version {
+            let view = weight.view(parameters);
+            packed.pack(if transposed { view.transposed() } else { view });
+            *version = self.version;
+        }
+        packed
+    }
+}
+
+/// Memory and packed weights that are kept between steps.
+pub struct Workspace {
+    /// Kernels and precision.
+    pub compute: Compute,
+    pub(crate) values: Values,
+    pub(crate) gradients: Gradients,
+    pub(crate) packs: WeightPacks,
+    pub(crate) packed_activations: PackedB,
+    pub(crate) operations: Vec<Operation>,
+    pub(crate) logits: Vec<f32>,
+}
+
+impl Workspace {
+    /// An empty workspace: memory is taken when it is first needed.
+    pub fn new(compute: Compute) -> Self {
+        Self {
+            compute,
+            values: Values::default(),
+            gradients: Gradients::default(),
+            packs: WeightPacks::default(),
+            packed_activations: PackedB::empty(compute.kernels, compute.precision),
+            operations: Vec::new(),
+            logits: Vec::new(),
+        }
+    }
+
+    /// To be called after the parameters changed: packed weights are out of date.
+    pub fn parameters_changed(&mut self) {
+        self.packs.version += 1;
+    }
+
+    /// Memory held, in bytes.
+    pub fn bytes(&self) -> usize {
+        let packs: usize = self.packs.packs.values().map(|(_, packed)| packed.bytes()).sum();
+        self.values.arena.capacity() * 4
+            + self.gradients.bytes()
+            + packs
+            + self.packed_activations.bytes()
+            + self.logits.capacity() * 4
+    }
+}
+
+/// Records operations while they compute.
+pub struct Graph<'a> {
+    pub(crate) workspace: &'a mut Workspace,
+    pub(crate) parameters: &'a [f32],
+    /// The gradient of the parameters; `None` in inference.
+    pub(crate) parameter_gradient: Option<&'a mut [f32]>,
+}
+
+impl<'a> Graph<'a> {
+    /// A graph for training: everything is kept for [`Graph::backward`], which adds to `gradient`.
+    pub fn training(workspace: &'a mut Workspace, parameters: &'a [f32], gradient: &'a mut [f32]) -> Self {
+        assert_eq!(parameters.len(), gradient.len());
+        Self::new(workspace, parameters, Some(gradient))
+    }
+
+    /// A graph for inference: values below the last [`Graph::mark`] are kept, others may be overwritten.
+    pub fn inference(workspace: &'a mut Workspace, parameters: &'a [f32]) -> Self {
+        Self::new(workspace, parameters, None)
+    }
+
+    fn new(workspace: &'a mut Workspace, parameters: &'a [f32], gradient: Option<&'a mut [f32]>) -> Self {
+        workspace.values.reset();
+        workspace.operations.clear();
+        Self { workspace, parameters, parameter_gradient: gradient }
+    }
+
+    /// Whether a backward pass will follow.
+    pub fn is_training(&self) -> bool {
+        self.parameter_gradient.is_some()
+    }
+
+    /// The elements of a tensor.
+    pub fn value(&self, tensor: Tensor) -> &[f32] {
+        self.workspace.values.get(tensor)
+    }
+
+    /// The current end of the arena.
+    pub fn mark(&self) -> usize {
+        self.workspace.values.used
+    }
+
+    /// In inference, frees everything since `mark` but `tensor`, which is moved there. In training, does nothing.
+    pub fn keep(&mut self, mark: usize, tensor: Tensor) -> Tensor {
+        if self.is_training() {
+            return tensor;
+        }
+        let values = &mut self.workspace.values;
+        values.arena.copy_within(tensor.offset..tensor.offset + tensor.len(), mark);
+        values.used = mark;
+        values.allocate(tensor.rows, tensor.columns)
+    }
+
+    pub(crate) fn record(&mut self, operation: impl Into<Operation>) {
+        if self.is_training() {
+            self.workspace.operations.push(operation.into());
+        }
+    }
+
+    /// Runs every operation's backward in reverse order, adding to the parameters' gradient.
+    pub fn backward(mut self) {
+        let operations = std::mem::take(&mut self.workspace.operations);
+        let gradients = &mut self.workspace.gradients;
+        gradients.of.clear();
+        gradients.of.resize_with(self.workspace.values.tensors, || None);
+        for operation in operations.iter().rev() {
+            operation.backward(&mut self);
+        }
+        self.workspace.operations = operations;
+    }
+
+    pub(crate) fn parameter(&self, parameter: Parameter) -> &'a [f32] {
+        &self.parameters[parameter.range()]
+    }
+}
