@@ -1,7 +1,26 @@
-//! Prentice's engine.
+//! The engine: differentiable operations, architectures, kernels, checkpoints, generation.
+//!
+//! Three promises hold everything together, and are tests:
+//! * every kernel is *batch-invariant*: a row's result never depends on which rows are computed with it, so the
+//!   log-probabilities of generation equal those of training bit for bit;
+//! * results do not depend on the number of threads;
+//! * every operation's backward agrees with finite differences.
+//!
+//! Parameters and activations are f32 in memory; [`kernels::Precision`] chooses the arithmetic of matrix products.
 
+pub mod architectures;
+mod batch;
+pub mod checkpoint;
 pub mod gemm;
+mod generate;
 pub mod kernels;
+mod model;
 pub mod ops;
 mod tape;
-pub use tape::*;
+
+pub use architectures::decoder::{ConfigError, DecoderConfig};
+pub use batch::Batch;
+pub use checkpoint::CheckpointError;
+pub use generate::{ContextError, GeneratedToken, Generator, SamplingOptions};
+pub use model::Model;
+pub use tape::{Compute, Graph, Parameter, Tensor, Workspace};

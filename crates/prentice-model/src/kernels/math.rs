@@ -130,13 +130,6 @@ vectorised! {
             *a += b;
         }
     }
-
-    /// `x += factor * y`.
-    pub(crate) fn add_scaled(x: &mut [f32], factor: f32, y: &[f32]) {
-        for (a, b) in x.iter_mut().zip(y) {
-            *a += factor * b;
-        }
-    }
 }
 
 /// The sum of the squares of a long vector, in blocks of fixed size: the same bits at any thread count.

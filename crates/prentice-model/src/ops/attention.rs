@@ -9,7 +9,7 @@ use std::{cell::RefCell, sync::Arc};
 
 use crate::{
     gemm::{PackedB, Start, View, multiply_serial},
-    kernels::{SharedMut, add_assign, dot, exp_sum, for_each_block, maximum, scale, vectorised},
+    kernels::{SharedMut, dot, exp_sum, for_each_block, maximum, scale, vectorised},
     tape::{Compute, Graph, Tensor},
 };
 
@@ -306,8 +306,6 @@ impl Attention {
             let segment = self.segments[unit / shape.key_value_heads];
             let key_value_head = unit % shape.key_value_heads;
             with_scratch(compute, |scratch| {
-                let at = |data: &'_ [f32], _: ()| data[segment.start * stride..].as_ptr();
-                let _ = at;
                 let rows = &x[segment.start * stride..];
                 let (dy, y) = (&dy[segment.start * width..], &y[segment.start * width..]);
                 let key_rows = columns(rows, segment.length, stride, shape.key(key_value_head), shape.head);
@@ -374,8 +372,6 @@ impl Attention {
             let (seen, future) = probability.split_at_mut(first + r + 1);
             future.fill(0.0);
             exp_sum(isa, seen, shape.scale(), log_sum(first + r));
-            let row = |view: View<'_>| -> *const f32 { view.data[(first + r) * view.row_stride..].as_ptr() };
-            let _ = row;
             let output = &block.outputs.data[(first + r) * block.outputs.row_stride..][..head];
             let d_output = &block.d_outputs.data[(first + r) * block.d_outputs.row_stride..][..head];
             let delta = dot(isa, output, d_output);
@@ -392,7 +388,6 @@ impl Attention {
         multiply_serial(d_scores.transposed(), &scratch.packed, head, Start::Accumulate, &mut scratch.d_key, head);
         scratch.packed.pack_serial(d_outputs);
         multiply_serial(probabilities.transposed(), &scratch.packed, head, Start::Accumulate, &mut scratch.d_value, head);
-        let _ = add_assign;
     }
 }
 

@@ -1,0 +1,152 @@
+//! The engine's gates: equal to PyTorch, equal between generation and training, equal at any thread count.
+
+use std::path::{Path, PathBuf};
+
+use prentice_base::Seed;
+use prentice_model::{
+    Batch, Compute, DecoderConfig, Generator, Model, SamplingOptions, Workspace,
+    kernels::{Kernels, Precision},
+    ops::AttentionShape,
+};
+use serde_json::Value;
+
+fn golden(name: &str) -> (PathBuf, Value) {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens").join(name);
+    let golden = serde_json::from_slice(&std::fs::read(directory.join("golden.json")).unwrap()).unwrap();
+    (directory, golden)
+}
+
+fn documents(golden: &Value) -> Vec<Vec<u32>> {
+    let numbers = |value: &Value| -> Vec<u32> { serde_json::from_value(value.clone()).unwrap() };
+    let mut documents = Vec::new();
+    for (row, lengths) in golden["tokens"].as_array().unwrap().iter().zip(golden["segments"].as_array().unwrap()) {
+        let (row, mut start) = (numbers(row), 0);
+        for length in numbers(lengths) {
+            documents.push(row[start..start + length as usize].to_vec());
+            start += length as usize;
+        }
+    }
+    documents
+}
+
+/// Logits and log-probabilities of Hugging Face's own classes, from their own checkpoint files.
+#[test]
+fn forward_equals_transformers() {
+    for name in ["llama", "qwen2"] {
+        let (directory, golden) = golden(name);
+        let (model, _) = Model::load(&directory).unwrap();
+        let documents = documents(&golden);
+        let batch = Batch::new(documents.iter().map(Vec::as_slice));
+        for kernels in Kernels::available() {
+            let mut workspace = Workspace::new(Compute { kernels, precision: Precision::F32 });
+            let scored = model.score(&mut workspace, &batch);
+            assert!((scored.mean - golden["losses"][0].as_f64().unwrap()).abs() < 1e-5, "{name} {kernels}");
+            let expected: Vec<f32> = serde_json::from_value(golden["log_probabilities_row_0"].clone()).unwrap();
+            for (ours, theirs) in scored.log_probabilities.iter().zip(&expected) {
+                assert!((ours - theirs).abs() < 1e-5, "{name} {kernels}: {ours} {theirs}");
+            }
+
+            let logits = model.logits(&mut workspace, &batch);
+            let vocabulary = model.config().vocab_size;
+            let positions: Vec<usize> = serde_json::from_value(golden["logits"]["positions"].clone()).unwrap();
+            let values: Vec<Vec<f32>> = serde_json::from_value(golden["logits"]["values"].clone()).unwrap();
+            for (position, values) in positions.iter().zip(values) {
+                // Row 0 is one document of 24 tokens, so row 1 starts at token 24 of the batch.
+                let ours = &logits[(24 + position) * vocabulary..][..vocabulary];
+                for (ours, theirs) in ours.iter().zip(values) {
+                    assert!((ours - theirs).abs() < 2e-5, "{name} {kernels}: {ours} {theirs}");
+                }
+            }
+        }
+    }
+}
+
+fn small_model(bias: bool) -> Model {
+    let shape = AttentionShape { heads: 6, key_value_heads: 2, head: 16 };
+    let mut config = DecoderConfig::llama(300, 72, 3, shape, 100, 256);
+    if bias {
+        config.model_type = "qwen2".into();
+    }
+    let mut model = Model::initialise(config, Seed(3)).unwrap();
+    // Larger than initial weights, so that the distribution is not flat.
+    model.parameters_mut().iter_mut().for_each(|value| *value *= 4.0);
+    model
+}
+
+/// The rollout's log-probabilities are the trainer's, to the last bit: fed at once, token by token, behind another
+/// document in the batch, in both precisions, on every kernel.
+#[test]
+fn generation_equals_training_bit_for_bit() {
+    for kernels in Kernels::available() {
+        for precision in [Precision::F32, Precision::Bf16] {
+            let compute = Compute { kernels, precision };
+            let model = small_model(true);
+            let prompt: Vec<u32> = (0..77).map(|i| i * 31 % 300).collect();
+            let options = SamplingOptions { temperature: 1.0, top_k: 50, top_p: 0.95, seed: Seed(5) };
+            let mut generator = Generator::new(&model, compute, 256);
+            let generated = generator.generate(&prompt, 90, &options, |_| false).unwrap();
+            assert_eq!(generated.len(), 90);
+            let again = generator.generate(&prompt, 90, &options, |_| false).unwrap();
+            assert_eq!(generated, again, "the cache is reused for the common prompt");
+
+            let mut document = prompt.clone();
+            document.extend(generated.iter().map(|token| token.id));
+            let other: Vec<u32> = (0..41).map(|i| i * 17 % 300).collect();
+            let batch = Batch::new([other.as_slice(), &document, &other]);
+            let mut gradient = vec![0.0; model.parameters().len()];
+            let mut workspace = Workspace::new(compute);
+            let trained = model.score_and_differentiate(&mut workspace, &batch, &mut gradient);
+            let first = other.len() + prompt.len() - 1;
+            for (i, token) in generated.iter().enumerate() {
+                assert_eq!(
+                    token.log_probability.to_bits(),
+                    trained.log_probabilities[first + i].to_bits(),
+                    "{kernels} {precision} token {i}"
+                );
+            }
+            let scored = model.score(&mut workspace, &batch);
+            assert_eq!(scored.log_probabilities, trained.log_probabilities);
+        }
+    }
+}
+
+#[test]
+fn gradients_are_the_same_bits_at_one_two_and_three_threads() {
+    let model = small_model(false);
+    let documents: Vec<Vec<u32>> =
+        (0..9u32).map(|d| (0..20 + d * 25).map(|i| (i * 31 + d * 7) % 300).collect()).collect();
+    let batch = Batch::new(documents.iter().map(Vec::as_slice));
+    for precision in [Precision::F32, Precision::Bf16] {
+        let run = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| {
+                let mut gradient = vec![0.0; model.parameters().len()];
+                let mut workspace = Workspace::new(Compute::new(precision));
+                let losses = model.score_and_differentiate(&mut workspace, &batch, &mut gradient);
+                (losses, gradient.iter().map(|value| value.to_bits()).collect::<Vec<_>>())
+            })
+        };
+        let one = run(1);
+        assert_eq!(one, run(2));
+        assert_eq!(one, run(3));
+    }
+}
+
+#[test]
+fn greedy_takes_the_most_probable_token_and_truncation_keeps_the_beginning() {
+    let model = small_model(false);
+    let compute = Compute::new(Precision::F32);
+    let prompt = [5, 9, 200, 17];
+    let mut generator = Generator::new(&model, compute, 64);
+    let tokens = generator.generate(&prompt, 10, &SamplingOptions::GREEDY, |_| false).unwrap();
+    let mut document = prompt.to_vec();
+    document.extend(tokens.iter().map(|token| token.id));
+    let scored = model.score(&mut Workspace::new(compute), &Batch::new([document.as_slice()]));
+    assert_eq!(scored.most_probable[3..13], document[4..]);
+
+    generator.truncate(2);
+    generator.feed(&document[2..6]).unwrap();
+    assert_eq!(generator.tokens(), &document[..6]);
+    let error = generator.feed(&[1; 60]).unwrap_err();
+    assert_eq!(error.to_string(), "66 tokens do not fit into the context of 64 tokens");
+}
