@@ -1,1 +1,16 @@
-//! placeholder
+//! Training, and the examination of what was learnt.
+//!
+//! * [`pretrain`]: next token and fill-in-the-middle, resumable to the bit.
+//! * [`optimiser`], [`schedule`]: AdamW, and the learning rate over time.
+//! * [`examine`]: held-out bits per byte, next-token accuracy, single-line infilling, beside two baselines.
+//! * [`plan`]: model size, batch, memory and time from one dial.
+
+pub mod checkpoint;
+mod data;
+pub mod examine;
+pub mod optimiser;
+pub mod plan;
+pub mod pretrain;
+pub mod schedule;
+
+

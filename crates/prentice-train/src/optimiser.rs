@@ -1,0 +1,134 @@
+//! AdamW (Loshchilov & Hutter 2017, arXiv 1711.05101): decoupled decay, global-norm clipping.
+//!
+//! Decay acts on matrices only, not on norms and biases. Everything is computed as PyTorch's `AdamW` does.
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use prentice_model::Model;
+
+/// Constants of the optimiser.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AdamWOptions {
+    /// Decay of the mean of the gradient.
+    pub beta1: f64,
+    /// Decay of the mean of its square.
+    pub beta2: f64,
+    /// Added to the root of the latter.
+    pub epsilon: f64,
+    /// Decoupled decay of matrices, times the learning rate.
+    pub weight_decay: f64,
+    /// Largest norm of the whole gradient.
+    pub clip: f64,
+}
+
+impl Default for AdamWOptions {
+    fn default() -> Self {
+        Self { beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weight_decay: 0.1, clip: 1.0 }
+    }
+}
+
+/// The optimiser's state.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AdamW {
+    /// Constants.
+    pub options: AdamWOptions,
+    /// Steps taken.
+    pub steps: u64,
+    /// Running mean of the gradient.
+    pub mean: Vec<f32>,
+    /// Running mean of its square.
+    pub square: Vec<f32>,
+}
+
+/// Parameters updated at a time; fixed, so that results do not depend on the number of threads.
+const BLOCK: usize = 1 << 15;
+
+impl AdamW {
+    /// A fresh state for a number of parameters.
+    pub fn new(parameters: usize, options: AdamWOptions) -> Self {
+        Self { options, steps: 0, mean: vec![0.0; parameters], square: vec![0.0; parameters] }
+    }
+
+    /// Takes a step and clears the gradient; returns its norm before clipping.
+    ///
+    /// A gradient that is not finite changes nothing but is still returned, so that the caller can stop.
+    pub fn step(&mut self, model: &mut Model, gradient: &mut [f32], learning_rate: f64) -> f64 {
+        let norm = norm(gradient);
+        if !norm.is_finite() {
+            return norm;
+        }
+        self.steps += 1;
+        let AdamWOptions { beta1, beta2, epsilon, weight_decay, clip } = self.options;
+        let scale = (clip / (norm + 1e-6)).min(1.0) as f32;
+        let correction1 = 1.0 - beta1.powi(self.steps as i32);
+        let correction2 = (1.0 - beta2.powi(self.steps as i32)).sqrt();
+        let constants = Constants {
+            scale,
+            beta1: beta1 as f32,
+            rest1: (1.0 - beta1) as f32,
+            beta2: beta2 as f32,
+            rest2: (1.0 - beta2) as f32,
+            step_size: (learning_rate / correction1) as f32,
+            root: correction2 as f32,
+            epsilon: epsilon as f32,
+            keep: 1.0,
+        };
+        let keep = (1.0 - learning_rate * weight_decay) as f32;
+        let ranges: Vec<_> =
+            model.tensors().iter().map(|tensor| (tensor.range.clone(), tensor.shape.len() >= 2)).collect();
+        let parameters = model.parameters_mut();
+        for (range, decays) in ranges {
+            let constants = Constants { keep: if decays { keep } else { 1.0 }, ..constants };
+            let parameters = parameters[range.clone()].par_chunks_mut(BLOCK);
+            let gradient = gradient[range.clone()].par_chunks_mut(BLOCK);
+            let mean = self.mean[range.clone()].par_chunks_mut(BLOCK);
+            let square = self.square[range].par_chunks_mut(BLOCK);
+            parameters.zip(gradient).zip(mean).zip(square).for_each(|(((p, g), m), s)| update(constants, p, g, m, s));
+        }
+        norm
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Constants {
+    scale: f32,
+    beta1: f32,
+    rest1: f32,
+    beta2: f32,
+    rest2: f32,
+    step_size: f32,
+    root: f32,
+    epsilon: f32,
+    keep: f32,
+}
+
+fn update(c: Constants, parameters: &mut [f32], gradient: &mut [f32], mean: &mut [f32], square: &mut [f32]) {
+    let length = parameters.len();
+    let (gradient, mean, square) = (&mut gradient[..length], &mut mean[..length], &mut square[..length]);
+    for i in 0..length {
+        let g = gradient[i] * c.scale;
+        gradient[i] = 0.0;
+        mean[i] = c.beta1 * mean[i] + c.rest1 * g;
+        square[i] = c.beta2 * square[i] + c.rest2 * (g * g);
+        let denominator = square[i].sqrt() / c.root + c.epsilon;
+        parameters[i] = parameters[i] * c.keep - c.step_size * (mean[i] / denominator);
+    }
+}
+
+/// The Euclidean norm, summed in blocks of fixed size.
+fn norm(values: &[f32]) -> f64 {
+    let sums: Vec<f64> = values
+        .par_chunks(BLOCK)
+        .map(|block| {
+            let mut lanes = [0.0f32; 16];
+            for chunk in block.chunks(16) {
+                for (lane, value) in lanes.iter_mut().zip(chunk) {
+                    *lane += value * value;
+                }
+            }
+            lanes.iter().map(|lane| f64::from(*lane)).sum()
+        })
+        .collect();
+    sums.iter().sum::<f64>().sqrt()
+}
