@@ -40,6 +40,24 @@ impl Batch {
         batch
     }
 
+    /// A batch of documents of which every token is predicted: each begins after the token `start`, and its last token
+    /// is a target only. A document of n tokens takes n rows, at positions 0 to n - 1.
+    pub fn after<'a>(start: u32, documents: impl IntoIterator<Item = &'a [u32]>) -> Self {
+        let mut batch =
+            Self { tokens: vec![], positions: vec![], segments: [].into(), targets: vec![], weights: vec![] };
+        let mut segments = Vec::new();
+        for document in documents.into_iter().filter(|document| !document.is_empty()) {
+            segments.push(Segment { start: batch.tokens.len(), length: document.len() });
+            batch.tokens.push(start);
+            batch.tokens.extend_from_slice(&document[..document.len() - 1]);
+            batch.positions.extend(0..document.len() as u32);
+            batch.targets.extend_from_slice(document);
+        }
+        batch.weights = vec![1.0; batch.tokens.len()];
+        batch.segments = segments.into();
+        batch
+    }
+
     /// Number of tokens.
     pub fn len(&self) -> usize {
         self.tokens.len()

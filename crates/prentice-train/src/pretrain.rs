@@ -1,2 +1,362 @@
-//! placeholder
+//! Pre-training: next token and, where the shard has it, fill-in-the-middle.
+//!
+//! A run is a function of its options, its shards and its seed. It writes checkpoints as it goes and continues from the
+//! newest readable one; a run that was killed and resumed ends with the same bits as one that was not. A budget in time
+//! is the exception by nature: when the learning rate begins to fall, the number of steps is settled from the speed so
+//! far and recorded, and `Budget::Steps` with that number repeats the run exactly.
 
+use std::{
+    path::{Path, PathBuf},
+    time::Instant,
+};
+
+use prentice_base::{Event, Events, FileError, Seed, digest_json};
+use prentice_model::{Compute, Model, Workspace};
+use prentice_tokens::{TokenShard, Vocabulary};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    checkpoint::{self, CurvePoint, Evaluation, ResumeError, RunState},
+    data::{TrainingRows, batch_of},
+    optimiser::{AdamW, AdamWOptions},
+    schedule::Schedule,
+};
+
+/// When to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Budget {
+    /// After a number of steps.
+    Steps(u64),
+    /// After at least a number of tokens.
+    Tokens(u64),
+    /// After about a number of seconds.
+    Seconds(f64),
+}
+
+/// How to train.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PretrainOptions {
+    /// When to stop.
+    pub budget: Budget,
+    /// Rows of the shard in a step.
+    pub batch_rows: usize,
+    /// Peak learning rate.
+    pub learning_rate: f64,
+    /// Steps of linear warm-up; at most a fifth of the run.
+    pub warmup_steps: u64,
+    /// Shape of the learning rate.
+    pub schedule: Schedule,
+    /// Constants of the optimiser.
+    pub optimiser: AdamWOptions,
+    /// Steps between measurements on held-out rows; 0 for about ten in all.
+    pub evaluate_every: u64,
+    /// Rows of the held-out shard that are measured during training.
+    pub evaluation_rows: usize,
+    /// Steps between checkpoints; 0 for one a minute.
+    pub checkpoint_every: u64,
+    /// For the order of later epochs.
+    pub seed: Seed,
+}
+
+/// What came out.
+#[derive(Debug)]
+pub struct Pretrained {
+    /// The trained model.
+    pub model: Model,
+    /// What happened on the way.
+    pub state: RunState,
+    /// The last checkpoint.
+    pub checkpoint: PathBuf,
+}
+
+/// Training failed.
+#[derive(Debug, thiserror::Error)]
+pub enum PretrainError {
+    /// The budget is zero, or the batch.
+    #[error("nothing to train: the {0} is zero")]
+    NothingToDo(&'static str),
+    /// A checkpoint cannot be read.
+    #[error(transparent)]
+    Resume(#[from] ResumeError),
+    /// The directory holds checkpoints of another run.
+    #[error("{} holds checkpoints of a run with other data or options", directory.display())]
+    AnotherRun {
+        /// The directory.
+        directory: PathBuf,
+    },
+    /// The loss or the gradient is not finite.
+    #[error("training diverged at step {step}: loss {loss}, gradient norm {norm}")]
+    Diverged {
+        /// The step.
+        step: u64,
+        /// Its loss.
+        loss: f64,
+        /// Its gradient norm.
+        norm: f64,
+    },
+    /// A checkpoint cannot be written.
+    #[error(transparent)]
+    File(#[from] FileError),
+}
+
+impl PretrainError {
+    /// What the user can do.
+    pub fn hint(&self) -> String {
+        match self {
+            PretrainError::NothingToDo(_) => "give --minutes, --tokens or --steps a positive number".into(),
+            PretrainError::Resume(ResumeError::Model(error)) => error.hint(),
+            PretrainError::Resume(_) => "remove the damaged checkpoint; the run continues from the one before".into(),
+            PretrainError::AnotherRun { .. } => "choose another --out, or remove that directory".into(),
+            PretrainError::Diverged { .. } => "lower the learning rate; earlier checkpoints are intact".into(),
+            PretrainError::File(error) if error.is_disk_full() => {
+                "make room on the disk and run the same command again: it continues from the last checkpoint".into()
+            }
+            PretrainError::File(_) => "check the directory's permissions and run the same command again".into(),
+        }
+    }
+}
+
+/// What to train on.
+pub struct PretrainInputs<'a> {
+    /// Rows to train on.
+    pub train: &'a TokenShard,
+    /// Rows to measure on, if any.
+    pub held_out: Option<&'a TokenShard>,
+    /// The vocabulary of both.
+    pub vocabulary: &'a Vocabulary,
+    /// The untrained model.
+    pub initial: Model,
+}
+
+/// Trains, or continues to train, with checkpoints under `directory`.
+///
+/// # Errors
+/// There is nothing to do, a file cannot be read or written, or training diverged.
+pub fn pretrain(
+    inputs: PretrainInputs,
+    options: &PretrainOptions,
+    compute: Compute,
+    directory: &Path,
+    events: Events,
+) -> Result<Pretrained, PretrainError> {
+    let tokens_a_step = (options.batch_rows * inputs.train.context()) as u64;
+    let fixed_steps = match options.budget {
+        Budget::Steps(steps) => Some(steps),
+        Budget::Tokens(tokens) => Some(tokens.div_ceil(tokens_a_step.max(1))),
+        Budget::Seconds(_) => None,
+    };
+    if fixed_steps == Some(0) || matches!(options.budget, Budget::Seconds(seconds) if !(seconds > 0.0)) {
+        return Err(PretrainError::NothingToDo("budget"));
+    }
+    if options.batch_rows == 0 || inputs.train.rows() == 0 {
+        return Err(PretrainError::NothingToDo("batch"));
+    }
+    // The same data, options, initial weights and arithmetic: then, and only then, a checkpoint may be continued.
+    let identity = digest_json(&(
+        options,
+        inputs.train.info().vocabulary,
+        inputs.train.tokens(),
+        inputs.initial.digest(),
+        compute.precision,
+        compute.kernels.to_string(),
+    ));
+    let (mut model, mut optimiser, mut state) = match newest(directory, events)? {
+        Some((model, optimiser, state)) if state.run == identity.to_string() => (model, optimiser, state),
+        Some(_) => return Err(PretrainError::AnotherRun { directory: directory.to_owned() }),
+        None => {
+            let optimiser = AdamW::new(inputs.initial.parameters().len(), options.optimiser);
+            (inputs.initial, optimiser, RunState { run: identity.to_string(), steps: fixed_steps, ..RunState::default() })
+        }
+    };
+    let mut run = Run {
+        rows: TrainingRows::new(inputs.train, inputs.vocabulary.special().end_of_text, options.seed),
+        workspace: Workspace::new(compute),
+        gradient: vec![0.0; model.parameters().len()],
+        byte_lengths: inputs.vocabulary.byte_lengths(),
+        started: Instant::now(),
+        seconds_before: state.seconds,
+        tokens_before: state.tokens,
+        training_before: state.training_seconds,
+        last_event: None,
+        options,
+        held_out: inputs.held_out,
+        start: inputs.vocabulary.special().end_of_text,
+        events,
+    };
+    let mut saved_at = Instant::now();
+    let mut saved_step = (state.step > 0).then_some(state.step);
+    while !run.settle(&mut state) {
+        run.step(&mut model, &mut optimiser, &mut state)?;
+        if run.is_evaluation_due(&state) {
+            run.evaluate(&model, &mut state);
+        }
+        let due = match options.checkpoint_every {
+            0 => saved_at.elapsed().as_secs_f64() > 60.0,
+            every => state.step.is_multiple_of(every),
+        };
+        if due {
+            checkpoint::save(directory, &model, &optimiser, &state, inputs.vocabulary)?;
+            (saved_at, saved_step) = (Instant::now(), Some(state.step));
+        }
+    }
+    if state.evaluations.last().is_none_or(|evaluation| evaluation.step < state.step) {
+        run.evaluate(&model, &mut state);
+        saved_step = None;
+    }
+    if saved_step != Some(state.step) {
+        checkpoint::save(directory, &model, &optimiser, &state, inputs.vocabulary)?;
+    }
+    let checkpoint = directory.join(format!("step-{:08}", state.step));
+    Ok(Pretrained { model, state, checkpoint })
+}
+
+/// The newest checkpoint that can be read; damaged ones are reported and passed over.
+fn newest(directory: &Path, events: Events) -> Result<Option<(Model, AdamW, RunState)>, PretrainError> {
+    let mut paths = checkpoint::list(directory)?;
+    let mut first_error = None;
+    while let Some(path) = paths.pop() {
+        match checkpoint::load(&path) {
+            Ok(loaded) => return Ok(Some(loaded)),
+            Err(error) => {
+                events(Event::Warning { message: format!("checkpoint {} is passed over: {error}", path.display()) });
+                first_error.get_or_insert(error);
+            }
+        }
+    }
+    match first_error {
+        // Starting over would silently throw away work that may be recoverable.
+        Some(error) => Err(error.into()),
+        None => Ok(None),
+    }
+}
+
+struct Run<'a> {
+    rows: TrainingRows<'a>,
+    workspace: Workspace,
+    gradient: Vec<f32>,
+    byte_lengths: Vec<u32>,
+    started: Instant,
+    seconds_before: f64,
+    tokens_before: u64,
+    training_before: f64,
+    last_event: Option<Instant>,
+    options: &'a PretrainOptions,
+    held_out: Option<&'a TokenShard>,
+    start: u32,
+    events: Events<'a>,
+}
+
+impl Run<'_> {
+    /// Settles the number of steps of a time budget once it matters; says whether the run is over.
+    fn settle(&self, state: &mut RunState) -> bool {
+        if let (None, Budget::Seconds(budget)) = (state.steps, self.options.budget) {
+            let expected = self.expected_steps(state, budget);
+            let begins = match self.options.schedule {
+                Schedule::WarmupStableDecay { .. } => self.options.schedule.decay_start(expected),
+                Schedule::Cosine { .. } => 5,
+            };
+            if state.step >= begins.max(5) || state.seconds >= budget {
+                state.steps = Some(expected.max(state.step));
+            }
+        }
+        state.steps.is_some_and(|steps| state.step >= steps)
+    }
+
+    fn expected_steps(&self, state: &RunState, budget: f64) -> u64 {
+        if state.step == 0 {
+            return 1000;
+        }
+        let left = (budget - state.seconds).max(0.0);
+        state.step + (left / (state.seconds / state.step as f64)) as u64
+    }
+
+    fn steps(&self, state: &RunState) -> u64 {
+        match (state.steps, self.options.budget) {
+            (Some(steps), _) => steps,
+            (None, Budget::Seconds(budget)) => self.expected_steps(state, budget),
+            (None, _) => unreachable!("only a budget of time is settled late"),
+        }
+    }
+
+    fn step(&mut self, model: &mut Model, optimiser: &mut AdamW, state: &mut RunState) -> Result<(), PretrainError> {
+        let began = Instant::now();
+        // Before the number of steps is settled, the rate does not depend on it.
+        let steps = state.steps.unwrap_or(u64::MAX / 2);
+        let warmup = self.options.warmup_steps.min(steps / 5).max(1);
+        let learning_rate = self.options.learning_rate * self.options.schedule.factor(state.step, steps, warmup);
+        let batch = self.rows.batch(state.step, self.options.batch_rows);
+        let loss = model.score_and_differentiate(&mut self.workspace, &batch, &mut self.gradient).mean;
+        let norm = optimiser.step(model, &mut self.gradient, learning_rate);
+        if !loss.is_finite() || !norm.is_finite() {
+            return Err(PretrainError::Diverged { step: state.step + 1, loss, norm });
+        }
+        self.workspace.parameters_changed();
+        state.step += 1;
+        state.tokens += batch.len() as u64;
+        state.seconds = self.seconds_before + self.started.elapsed().as_secs_f64();
+        state.training_seconds += began.elapsed().as_secs_f64();
+        state.curve.push(CurvePoint { step: state.step, loss: loss as f32, learning_rate: learning_rate as f32 });
+        let last = state.steps == Some(state.step);
+        if last || self.last_event.is_none_or(|at| at.elapsed().as_secs_f64() > 0.2) {
+            self.last_event = Some(Instant::now());
+            let steps = self.steps(state);
+            let seconds_a_step = state.seconds / state.step as f64;
+            (self.events)(Event::TrainStep {
+                step: state.step,
+                steps,
+                loss: loss as f32,
+                learning_rate: learning_rate as f32,
+                gradient_norm: norm as f32,
+                tokens: state.tokens,
+                tokens_per_second: (state.tokens - self.tokens_before) as f64
+                    / (state.training_seconds - self.training_before).max(1e-9),
+                seconds_left: steps.saturating_sub(state.step) as f64 * seconds_a_step,
+            });
+        }
+        Ok(())
+    }
+
+    fn is_evaluation_due(&self, state: &RunState) -> bool {
+        match self.options.evaluate_every {
+            // Before the length of a run in time is known to the step, tenths of the time do as well.
+            0 => match self.options.budget {
+                Budget::Seconds(budget) => {
+                    let last = state.evaluations.last().map_or(0, |evaluation| evaluation.step);
+                    let seconds = (state.step - last) as f64 * state.seconds / state.step as f64;
+                    seconds >= budget / 10.0
+                }
+                _ => state.step.is_multiple_of((self.steps(state) / 10).max(1)),
+            },
+            every => state.step.is_multiple_of(every),
+        }
+    }
+
+    fn evaluate(&mut self, model: &Model, state: &mut RunState) {
+        let Some(shard) = self.held_out else { return };
+        let rows = self.options.evaluation_rows.min(shard.rows());
+        let (mut nats, mut tokens, mut bytes) = (0.0, 0.0, 0u64);
+        for first in (0..rows).step_by(self.options.batch_rows) {
+            let batch = batch_of(shard, self.start, first..(first + self.options.batch_rows).min(rows));
+            let scored = model.score(&mut self.workspace, &batch);
+            nats += scored.mean * scored.weight;
+            tokens += scored.weight;
+            bytes += batch.targets.iter().map(|id| u64::from(self.byte_lengths[*id as usize])).sum::<u64>();
+        }
+        if tokens == 0.0 {
+            return;
+        }
+        state.seconds = self.seconds_before + self.started.elapsed().as_secs_f64();
+        let evaluation = Evaluation {
+            step: state.step,
+            loss: (nats / tokens) as f32,
+            bits_per_byte: (nats / std::f64::consts::LN_2 / bytes.max(1) as f64) as f32,
+        };
+        state.evaluations.push(evaluation);
+        (self.events)(Event::Evaluated {
+            step: evaluation.step,
+            loss: evaluation.loss,
+            bits_per_byte: evaluation.bits_per_byte,
+        });
+    }
+}

@@ -1,22 +1,22 @@
 """Records what PyTorch and Transformers compute for two tiny decoders, as the reference for the engine's tests.
 
-Run it in any environment with torch, transformers, numpy and safetensors (`bench/engine.py` makes one without the last
-three, `pip install transformers safetensors` adds them):
+Run it in any environment with torch, transformers, numpy and safetensors (`bench/engine.py` makes one, to
+which `pip install transformers safetensors` adds the rest):
 
     python make.py
 
-It writes, beside itself, `llama/` (untied embeddings, no biases) and `qwen2/` (tied embeddings, query/key/value biases),
-each with
+It writes, beside itself, `llama/` (untied embeddings, no biases) and `qwen2/` (tied embeddings, query/key/value
+biases), each with
 
 - `config.json` and `model.safetensors`: the *initial* weights in Hugging Face layout. Llama's configuration is written
-  as Transformers 5 does (`rope_parameters`), Qwen2's as the models published before it have it (`rope_theta`), so that a
-  reader meets both.
+  as Transformers 5 does (`rope_parameters`), Qwen2's as the models published before it have it (`rope_theta`), so that
+  a reader meets both.
 - `golden.json`: the batch, and what eight training steps on it give. Its fields are described in `record`.
 
-The models are the library's own `LlamaForCausalLM` and `Qwen2ForCausalLM` with eager attention, float32, on the CPU. Rows
-are packed documents: positions restart and attention never crosses from one document to the next, which is told to the
-models by `position_ids` and an explicit additive mask. Losses are taken once more in float64 from the same weights, so
-that a test knows how much of a difference is rounding.
+The models are the library's own `LlamaForCausalLM` and `Qwen2ForCausalLM` with eager attention, float32, on the CPU.
+Rows are packed documents: positions restart and attention never crosses from one document to the next, which is told to
+the models by `position_ids` and an explicit additive mask. Losses are taken once more in float64 from the same weights,
+so that a test knows how much of a difference is rounding.
 """
 
 import json
@@ -43,7 +43,8 @@ def build_llama():
     config = LlamaConfig(
         vocab_size=67, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, head_dim=8,
         intermediate_size=48, rms_norm_eps=1e-5, rope_parameters={"rope_type": "default", "rope_theta": 10000.0},
-        max_position_embeddings=64, tie_word_embeddings=False, attn_implementation="eager", bos_token_id=1, eos_token_id=2,
+        max_position_embeddings=64, tie_word_embeddings=False, attn_implementation="eager",
+        bos_token_id=1, eos_token_id=2,
     )  # fmt: skip
     return LlamaForCausalLM(config)
 
@@ -52,13 +53,14 @@ def build_qwen2():
     config = Qwen2Config(
         vocab_size=61, hidden_size=48, num_hidden_layers=2, num_attention_heads=6, num_key_value_heads=2,
         intermediate_size=80, rms_norm_eps=1e-6, rope_parameters={"rope_type": "default", "rope_theta": 1000000.0},
-        max_position_embeddings=64, tie_word_embeddings=True, attn_implementation="eager", bos_token_id=1, eos_token_id=2,
+        max_position_embeddings=64, tie_word_embeddings=True, attn_implementation="eager",
+        bos_token_id=1, eos_token_id=2,
     )  # fmt: skip
     return Qwen2ForCausalLM(config)
 
 
 def randomise(model, generator):
-    """Weights large enough that logits, gradients and the clipping all matter; norms and biases are not trivial either."""
+    """Weights large enough that logits, gradients and the clipping matter; norms and biases are not trivial either."""
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             noise = torch.randn(parameter.shape, generator=generator)
@@ -71,7 +73,7 @@ def randomise(model, generator):
 
 
 def segment_ids():
-    """The number of its document for every position, and for padding a number of its own, different at each position."""
+    """The number of its document for every position, and a number of its own for every padding position."""
     ids = torch.empty(len(SEGMENTS), LENGTH, dtype=torch.long)
     for row, lengths in enumerate(SEGMENTS):
         numbers = [number for number, length in enumerate(lengths) for _ in range(length)]
@@ -183,9 +185,9 @@ def write_weights(model, path):
 def record(name, build, seed, before_version_5):
     """Writes one directory.
 
-    `golden.json` holds `tokens` [3][24]; `segments`, the lengths of the documents of each row; `optimiser`; `losses`, the
-    mean loss before each of the eight updates; `losses_float64`, the same computed in float64; `gradient_norms`, global,
-    before clipping; `gradient_norms_by_tensor` at step 0; `logits` of `row` at `positions`, at step 0; and
+    `golden.json` holds `tokens` [3][24]; `segments`, the lengths of the documents of each row; `optimiser`; `losses`,
+    the mean loss before each of the eight updates; `losses_float64`, the same computed in float64; `gradient_norms`,
+    global, before clipping; `gradient_norms_by_tensor` at step 0; `logits` of `row` at `positions`, at step 0; and
     `log_probabilities_row_0`, of the 23 targets of row 0 at step 0.
     """
     torch.manual_seed(seed)
@@ -223,7 +225,11 @@ def record(name, build, seed, before_version_5):
         "losses_float64": losses_float64,
         "gradient_norms": norms,
         "gradient_norms_by_tensor": by_tensor,
-        "logits": {"row": LOGIT_ROW, "positions": LOGIT_POSITIONS, "values": logits[LOGIT_ROW, LOGIT_POSITIONS].tolist()},
+        "logits": {
+            "row": LOGIT_ROW,
+            "positions": LOGIT_POSITIONS,
+            "values": logits[LOGIT_ROW, LOGIT_POSITIONS].tolist(),
+        },
         "log_probabilities_row_0": log_probabilities[0].tolist(),
     }
     lines = ",\n".join(f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in golden.items())

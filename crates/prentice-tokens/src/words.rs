@@ -1,0 +1,86 @@
+//! How text is split into words before byte pairs are merged, and the alphabet in which bytes are written.
+//!
+//! The pattern is in the spirit of GPT-4's and Qwen's, with two changes for code:
+//!
+//! * *No look-ahead.* Theirs gives the last space of an indentation to the word that follows (`···` + `·return`), so
+//!   a prompt that ends with the indentation, which is where a cursor stands, is split differently from the same
+//!   text in training. Here indentation is one word, a cursor after it stands between two words, and a completion of
+//!   a line begins exactly as lines begin in training. It also leaves the search to a plain automaton.
+//! * *Underscores belong to identifiers*, so that `snake_case` and `__init__` can become single tokens.
+//!
+//! A line end always ends a word. Digits stand alone, which keeps numbers regular for a small model.
+//!
+//! The price of the stable cursor, measured on Python's standard library (11 MB) against Qwen's pattern: 1.8 % fewer
+//! bytes a token with 4096 tokens, 2.3 % with 8192.
+
+/// The pattern, as it stands in `tokenizer.json`. Every character matches one of its alternatives.
+pub(crate) const WORD_PATTERN: &str = concat!(
+    r" ?[\p{L}\p{M}_]+",                 // an identifier, with the space before it
+    r"|\p{N}",                           // a digit
+    r"| ?[^\s\p{L}\p{M}\p{N}_]+[\r\n]*", // punctuation, with the space before it and the line ends after it
+    r"|[\r\n]+",                         // line ends
+    r"|[^\S\r\n]+",                      // indentation and other white space within a line
+);
+
+/// The printable character that stands for each byte in a byte-level vocabulary: GPT-2's table.
+pub(crate) fn byte_characters() -> [char; 256] {
+    let mut next = 256;
+    std::array::from_fn(|byte| match byte as u8 {
+        b'!'..=b'~' | 0xA1..=0xAC | 0xAE..=0xFF => byte as u8 as char,
+        _ => {
+            next += 1;
+            char::from_u32(next - 1).expect("256 to 511 are characters")
+        }
+    })
+}
+
+/// The words of `text` as the ranges that `matches` yields, with any gap between them as a word of its own.
+pub(crate) fn words(text: &str, matches: impl Iterator<Item = (usize, usize)>) -> impl Iterator<Item = &str> {
+    let mut end = 0;
+    matches
+        .chain(std::iter::once((text.len(), text.len())))
+        .flat_map(move |(from, to)| {
+            let gap = end..from;
+            end = to;
+            [gap, from..to]
+        })
+        .filter(|range| !range.is_empty())
+        .map(|range| &text[range])
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+    use tokenizers::utils::SysRegex;
+
+    use super::*;
+
+    fn check(text: &str, expected: Expect) {
+        let pattern = SysRegex::new(WORD_PATTERN).unwrap();
+        expected.assert_eq(&format!("{:?}", words(text, pattern.find_iter(text)).collect::<Vec<_>>()));
+    }
+
+    #[test]
+    fn indentation_identifiers_punctuation_digits_and_line_ends_are_words() {
+        check(
+            "    return self.__x1(a)\n\n",
+            expect![[r#"["    ", "return", " self", ".", "__x", "1", "(", "a", ")\n\n"]"#]],
+        );
+        check("if a ==  12:\r\n\tb", expect![[r#"["if", " a", " ==", "  ", "1", "2", ":\r\n", "\t", "b"]"#]]);
+        check("été  你好🦀 \u{a0}x\0", expect![[r#"["été", "  ", "你好", "🦀", " \u{a0}", "x", "\0"]"#]]);
+        check("x = 1 # <|endoftext|>\n", expect![[r#"["x", " =", " ", "1", " #", " <|", "endoftext", "|>\n"]"#]]);
+    }
+
+    #[test]
+    fn a_gap_between_matches_is_a_word() {
+        assert_eq!(words("abcdef", [(1, 2), (4, 5)].into_iter()).collect::<Vec<_>>(), ["a", "b", "cd", "e", "f"]);
+    }
+
+    #[test]
+    fn every_byte_has_its_own_character() {
+        let characters = byte_characters();
+        let distinct: std::collections::HashSet<_> = characters.into_iter().collect();
+        assert_eq!(distinct.len(), 256);
+        assert_eq!((characters[b' ' as usize], characters[b'\n' as usize]), ('Ġ', 'Ċ'));
+    }
+}
