@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use crate::{
     gemm::{PackedB, Start, View},
-    kernels::{Kernels, Precision},
+    kernels::{Kernels, Precision, zeroed},
     ops::Operation,
 };
 
@@ -79,7 +79,6 @@ pub(crate) struct Values {
     arena: Vec<f32>,
     used: usize,
     tensors: usize,
-    peak: usize,
 }
 
 /// Values that were computed before the one being written.
@@ -97,7 +96,6 @@ impl Values {
         self.tensors += 1;
         // Rounded up to whole cache lines.
         self.used += tensor.len().next_multiple_of(16);
-        self.peak = self.peak.max(self.used);
         if self.arena.len() < self.used {
             self.arena.resize(self.used, 0.0);
         }
@@ -170,7 +168,8 @@ impl Gradients {
         let mut buffer = if index < self.free.len() { self.free.remove(index) } else { self.free.pop().unwrap_or_default() };
         if buffer.capacity() < length {
             // Not `resize`, which would copy the old content.
-            buffer = Vec::with_capacity(length);
+            drop(buffer);
+            buffer = zeroed(length);
         }
         buffer.resize(length, 0.0);
         buffer
@@ -284,6 +283,16 @@ impl<'a> Graph<'a> {
         workspace.values.reset();
         workspace.operations.clear();
         Self { workspace, parameters, parameter_gradient: gradient }
+    }
+
+    /// Makes room for as many numbers in the arena at once, instead of growing it step by step.
+    pub fn reserve(&mut self, numbers: usize) {
+        let arena = &mut self.workspace.values.arena;
+        if arena.len() < numbers {
+            // Not `resize`, which would copy the old content and hold both for a moment.
+            *arena = Vec::new();
+            *arena = zeroed(numbers);
+        }
     }
 
     /// Whether a backward pass will follow.

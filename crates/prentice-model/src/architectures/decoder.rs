@@ -198,6 +198,19 @@ impl DecoderConfig {
         self.model_type == "qwen2"
     }
 
+    /// Activations, in f32 numbers, that a pass over `tokens` tokens keeps: all of them where a backward pass follows,
+    /// else those of a single layer.
+    pub fn activations(&self, tokens: usize, training: bool) -> usize {
+        let shape = self.attention();
+        let (hidden, between) = (self.hidden_size, self.intermediate_size);
+        let tensor = |columns: usize| (tokens * columns).next_multiple_of(16);
+        let norm = tensor(hidden) + tensor(1);
+        let attention = tensor(shape.columns()) + tensor(shape.heads * shape.head) + tensor(shape.heads);
+        let a_layer = 2 * norm + attention + tensor(2 * between) + tensor(between) + 2 * tensor(hidden);
+        let layers = if training { self.num_hidden_layers } else { 1 };
+        tensor(hidden) + layers * a_layer + norm
+    }
+
     /// Number of parameters.
     pub fn parameter_count(&self) -> usize {
         Layout::new(self).length
@@ -316,6 +329,7 @@ pub(crate) fn hidden_states(
 ) -> Tensor {
     let shape = config.attention();
     let epsilon = config.rms_norm_eps as f32;
+    graph.reserve(config.activations(tokens.len(), graph.is_training()));
     let mark = graph.mark();
     let mut x = graph.embedding(tokens, layout.embedding);
     for (index, layer) in layout.layers.iter().enumerate() {

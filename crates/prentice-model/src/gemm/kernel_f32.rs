@@ -23,9 +23,9 @@ pub(super) unsafe fn portable(tile: &Tile) {
             for k in 0..tile.k {
                 // SAFETY: the panel holds `k` lines of PANEL words.
                 let b = unsafe { &*tile.b.add(k * PANEL + half).cast::<[f32; 8]>() };
-                let factors: &[u32; ROWS] = a[k * ROWS..][..ROWS].try_into().expect("a line of the tile");
                 for r in 0..ROWS {
-                    let factor = f32::from_bits(factors[r]);
+                    let place = if tile.a.in_lines { (k / 16 * ROWS + r) * 16 + k % 16 } else { k * ROWS + r };
+                    let factor = f32::from_bits(a[place]);
                     for c in 0..8 {
                         sums[r][c] += factor * b[c];
                     }

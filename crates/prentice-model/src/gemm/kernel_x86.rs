@@ -41,12 +41,22 @@ unsafe fn avx2_rows<const ROWS: usize>(tile: &Tile, a: *const f32, first: usize,
             }
         }
         let b = tile.b.cast::<f32>();
-        for k in 0..tile.k {
+        // Element `(r, k)` of A is at `a + r * row`, where `a` moves along k.
+        let mut step = |k: usize, a: *const f32, row: usize| {
             let columns = [0, 1].map(|c| _mm256_loadu_ps(b.add(k * PANEL + half + 8 * c)));
             for (r, line) in sums.iter_mut().enumerate() {
-                let factor = _mm256_broadcast_ss(&*a.add(k * 6 + r));
+                let factor = _mm256_broadcast_ss(&*a.add(r * row));
                 line[0] = _mm256_fmadd_ps(factor, columns[0], line[0]);
                 line[1] = _mm256_fmadd_ps(factor, columns[1], line[1]);
+            }
+        };
+        if tile.a.in_lines {
+            for k in 0..tile.k {
+                step(k, a.add(k / 16 * 6 * 16 + k % 16), 16);
+            }
+        } else {
+            for k in 0..tile.k {
+                step(k, a.add(k * 6), 1);
             }
         }
         for (r, line) in sums.iter().enumerate() {
@@ -77,13 +87,23 @@ unsafe fn avx512_rows<const ROWS: usize>(tile: &Tile, a: *const f32, first: usiz
     unsafe {
         let mut sums = initial_sums::<ROWS>(tile, first);
         let b = tile.b.cast::<f32>();
-        for k in 0..tile.k {
+        // Element `(r, k)` of A is at `a + r * row`, where `a` moves along k.
+        let mut step = |k: usize, a: *const f32, row: usize| {
             let left = _mm512_loadu_ps(b.add(k * PANEL));
             let right = _mm512_loadu_ps(b.add(k * PANEL + 16));
             for (r, line) in sums.iter_mut().enumerate() {
-                let factor = _mm512_set1_ps(*a.add(k * 12 + r));
+                let factor = _mm512_set1_ps(*a.add(r * row));
                 line[0] = _mm512_fmadd_ps(factor, left, line[0]);
                 line[1] = _mm512_fmadd_ps(factor, right, line[1]);
+            }
+        };
+        if tile.a.in_lines {
+            for k in 0..tile.k {
+                step(k, a.add(k / 16 * 12 * 16 + k % 16), 16);
+            }
+        } else {
+            for k in 0..tile.k {
+                step(k, a.add(k * 12), 1);
             }
         }
         store_sums(tile, first, &sums);
@@ -202,7 +222,9 @@ unsafe fn configure(configuration: &TileConfiguration) {
 #[inline(always)]
 unsafe fn amx_rows<const TWO: bool>(tile: &Tile, first: usize) {
     let c_bytes = tile.c_stride * 4;
-    let a_bytes = tile.a.stride * 4;
+    // Tiles of A are contiguous: 16 rows of 64 bytes.
+    let a_bytes = 64usize;
+    let group = tile.a.stride * 16;
     // SAFETY: tile loads and stores touch only the configured rows, which lie in the packed operands and in the tile.
     unsafe {
         if tile.initial.is_null() {
@@ -220,7 +242,7 @@ unsafe fn amx_rows<const TWO: bool>(tile: &Tile, first: usize) {
                      c = in(reg) lower, s = in(reg) c_bytes, out("tmm2") _, out("tmm3") _, options(nostack, readonly));
             }
         }
-        let mut a = tile.a.words.as_ptr().add(first * tile.a.stride);
+        let mut a = tile.a.words.as_ptr().add(first / 16 * group);
         let mut b = tile.b;
         for _ in 0..tile.k.div_ceil(32) {
             if TWO {
@@ -233,7 +255,7 @@ unsafe fn amx_rows<const TWO: bool>(tile: &Tile, first: usize) {
                     "tdpbf16ps tmm1, tmm4, tmm7",
                     "tdpbf16ps tmm2, tmm5, tmm6",
                     "tdpbf16ps tmm3, tmm5, tmm7",
-                    a = in(reg) a, lower = in(reg) a.add(16 * tile.a.stride), b = in(reg) b,
+                    a = in(reg) a, lower = in(reg) a.add(group), b = in(reg) b,
                     s = in(reg) a_bytes, bs = in(reg) PANEL * 4,
                     out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
                     out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
@@ -251,7 +273,7 @@ unsafe fn amx_rows<const TWO: bool>(tile: &Tile, first: usize) {
                     options(nostack, readonly)
                 );
             }
-            a = a.add(16);
+            a = a.add(256);
             b = b.add(16 * PANEL);
         }
         let upper = tile.c.add(first * tile.c_stride);

@@ -13,6 +13,8 @@ mod kernel_f32;
 #[cfg(target_arch = "x86_64")]
 mod kernel_x86;
 mod pack;
+#[cfg(target_arch = "x86_64")]
+mod pack_x86;
 
 use crate::kernels::{Bf16Kernel, Isa, Kernels, Precision, SharedMut, for_each_block};
 

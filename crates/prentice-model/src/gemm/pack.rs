@@ -1,17 +1,22 @@
 //! Packing: the layouts in which the micro-kernels read their operands.
 //!
 //! * B, f32: panel by panel, `[k][32]` f32. B, paired: `[k / 2][32]` pairs of bf16, the element of even k in the low half.
-//! * A, f32: tile by tile (of `tile_rows` rows), `[k][tile_rows]`. A, paired: `[row][k]` bf16, k padded with zeros.
+//! * A, f32: tile by tile (of `tile_rows` rows). From rows contiguous along k, `[k / 16][tile_rows][16]`, which is a copy of
+//!   cache lines; from columns, `[k][tile_rows]`. Neither is a transposition, which would cost more than it brings.
+//! * A, paired, in chunks of 32 k: `[row][chunk][32]` bf16; for AMX `[row / 16][chunk][16][32]`, whole tiles. k is padded
+//!   with zeros.
 //!
 //! Both are stored as 32-bit words.
 
 use std::cell::RefCell;
 
+#[cfg(target_arch = "x86_64")]
+use super::pack_x86;
 use super::{Method, PANEL, View};
-use crate::kernels::{Isa, Kernels, Precision, SharedMut, bf16_to_f32, f32_to_bf16, for_each_block};
+use crate::kernels::{Isa, Kernels, Precision, SharedMut, bf16_to_f32, f32_to_bf16, for_each_block, zeroed};
 
 /// A packed right operand: k x n.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct PackedB {
     method: Method,
     rows: usize,
@@ -21,28 +26,31 @@ pub struct PackedB {
     words: AlignedWords,
 }
 
-/// Words on 64-byte boundaries, so that no vector or tile row straddles cache lines.
-#[derive(Clone, Debug, Default)]
-struct AlignedWords(Vec<Line>);
-
-#[derive(Clone, Copy, Debug)]
-#[repr(C, align(64))]
-struct Line([u32; 16]);
+/// Words on a 64-byte boundary, so that no vector or tile row straddles cache lines.
+#[derive(Debug, Default)]
+struct AlignedWords {
+    memory: Vec<u32>,
+    start: usize,
+    length: usize,
+}
 
 impl AlignedWords {
     /// Makes room for `count` words; the content is whatever it was.
     fn resize(&mut self, count: usize) {
-        self.0.resize(count.div_ceil(16), Line([0; 16]));
+        if self.memory.len() < count + 16 {
+            self.memory = Vec::new();
+            self.memory = zeroed(count + 16);
+            self.start = self.memory.as_ptr().align_offset(64);
+        }
+        self.length = count;
     }
 
     fn as_slice(&self) -> &[u32] {
-        // SAFETY: `Line` is 16 words without padding.
-        unsafe { std::slice::from_raw_parts(self.0.as_ptr().cast(), self.0.len() * 16) }
+        &self.memory[self.start..][..self.length]
     }
 
     fn as_mut_slice(&mut self) -> &mut [u32] {
-        // SAFETY: as above.
-        unsafe { std::slice::from_raw_parts_mut(self.0.as_mut_ptr().cast(), self.0.len() * 16) }
+        &mut self.memory[self.start..][..self.length]
     }
 }
 
@@ -126,7 +134,7 @@ impl PackedB {
 
     /// Memory held, in bytes.
     pub fn bytes(&self) -> usize {
-        self.words.0.len() * 64
+        self.words.memory.len() * 4
     }
 
     pub(super) fn method(&self) -> Method {
@@ -153,127 +161,25 @@ fn round_word(value: f32, rounded: bool) -> u32 {
     if rounded { bf16_to_f32(f32_to_bf16(value)).to_bits() } else { value.to_bits() }
 }
 
-#[inline(always)]
-fn pair(low: f32, high: f32) -> u32 {
-    u32::from(f32_to_bf16(low)) | u32::from(f32_to_bf16(high)) << 16
-}
-
 fn pack_panel(method: Method, b: View, first: usize, out: &mut [u32]) {
     let columns = PANEL.min(b.columns - first);
     let panel = View { data: &b.data[first * b.column_stride..], columns, ..b };
-    let isa = method.isa();
+    let along_n = panel.column_stride == 1;
     match method {
-        Method::F32 { rounded, .. } if panel.column_stride == 1 => pack_rows(isa, panel, rounded, PANEL, out),
-        Method::F32 { rounded, .. } => pack_columns(isa, panel, rounded, PANEL, out),
-        _ if panel.column_stride == 1 => pack_pair_rows(isa, panel, out),
-        _ => pack_pair_columns(isa, panel, out),
+        Method::F32 { isa, rounded } if along_n => pack_rows(isa, panel, rounded, PANEL, out),
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: this level is chosen only where the processor supports it.
+        Method::F32 { isa: Isa::Avx512, rounded: false } => unsafe { pack_x86::panel_columns(panel, out) },
+        Method::F32 { isa, rounded } => pack_columns(isa, panel, rounded, out),
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above.
+        _ if along_n => unsafe { pack_x86::panel_pair_rows(panel, out) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above.
+        _ => unsafe { pack_x86::panel_pair_columns(panel, out) },
+        #[cfg(not(target_arch = "x86_64"))]
+        _ => unreachable!("pairs are packed where their kernels exist"),
     }
-}
-
-impl Method {
-    pub(crate) fn isa(self) -> Isa {
-        match self {
-            Method::F32 { isa, .. } => isa,
-            Method::Avx512Bf16 | Method::Amx => Isa::Avx512,
-        }
-    }
-}
-
-/// Packs words `[rows][width]` by 16 x 16 blocks, where word `(r, c)` of the result is `load(c, r)`: the source is
-/// contiguous along the rows of the result.
-#[inline(always)]
-fn transpose_blocks(
-    rows: usize,
-    columns: usize,
-    width: usize,
-    out: &mut [u32],
-    load: impl Fn(usize, usize, usize) -> [u32; 16],
-) {
-    for column in (0..width).step_by(16) {
-        let count = 16.min(width - column);
-        for row in (0..rows).step_by(16) {
-            let mut block = [[0u32; 16]; 16];
-            let height = 16.min(rows - row);
-            for (c, line) in block.iter_mut().enumerate().take(count) {
-                if column + c < columns {
-                    *line = load(column + c, row, height);
-                }
-            }
-            transpose16(&mut block);
-            if count == 16 {
-                for (r, line) in block.iter().enumerate().take(height) {
-                    out[(row + r) * width + column..][..16].copy_from_slice(line);
-                }
-            } else {
-                for (r, line) in block.iter().enumerate().take(height) {
-                    out[(row + r) * width + column..][..count].copy_from_slice(&line[..count]);
-                }
-            }
-        }
-    }
-}
-
-/// Transposes by four rounds of exchanging halves, quarters, eighths, sixteenths; compiles to vector shuffles.
-#[inline(always)]
-fn transpose16(block: &mut [[u32; 16]; 16]) {
-    #[inline(always)]
-    fn round<const STEP: usize>(block: &mut [[u32; 16]; 16]) {
-        let mut i = 0;
-        while i < 16 {
-            if i & STEP == 0 {
-                let (a, b) = (block[i], block[i + STEP]);
-                let (mut x, mut y) = (a, b);
-                let mut lane = 0;
-                while lane < 16 {
-                    if lane & STEP == 0 {
-                        x[lane + STEP] = b[lane];
-                        y[lane] = a[lane + STEP];
-                    }
-                    lane += 1;
-                }
-                block[i] = x;
-                block[i + STEP] = y;
-            }
-            i += 1;
-        }
-    }
-    round::<8>(block);
-    round::<4>(block);
-    round::<2>(block);
-    round::<1>(block);
-}
-
-#[inline(always)]
-fn load16(source: &[f32], count: usize, rounded: bool) -> [u32; 16] {
-    let mut line = [0u32; 16];
-    if count == 16 {
-        let source: &[f32; 16] = source[..16].try_into().expect("16 elements");
-        for i in 0..16 {
-            line[i] = round_word(source[i], rounded);
-        }
-    } else {
-        for (word, value) in line.iter_mut().zip(&source[..count]) {
-            *word = round_word(*value, rounded);
-        }
-    }
-    line
-}
-
-/// Sixteen pairs from up to 32 consecutive elements.
-#[inline(always)]
-fn load_pairs(source: &[f32], count: usize) -> [u32; 16] {
-    let mut line = [0u32; 16];
-    if count == 32 {
-        let source: &[f32; 32] = source[..32].try_into().expect("32 elements");
-        for i in 0..16 {
-            line[i] = pair(source[2 * i], source[2 * i + 1]);
-        }
-    } else {
-        for (i, value) in source[..count].iter().enumerate() {
-            line[i / 2] |= u32::from(f32_to_bf16(*value)) << (16 * (i % 2));
-        }
-    }
-    line
 }
 
 crate::kernels::vectorised! {
@@ -289,99 +195,37 @@ crate::kernels::vectorised! {
         }
     }
 
-    /// `[k][width]` from columns that are contiguous along k.
-    fn pack_columns(source: View, rounded: bool, width: usize, out: &mut [u32]) {
-        transpose_blocks(source.rows, source.columns, width, out, |column, k, count| {
-            load16(&source.data[column * source.column_stride + k..], count, rounded)
-        });
-    }
-
-    /// `[k / 2][32]` pairs from rows that are contiguous along n.
-    fn pack_pair_rows(source: View, out: &mut [u32]) {
-        let columns = source.columns;
-        let pairs = out.len() / PANEL;
-        for (p, line) in out.chunks_exact_mut(PANEL).enumerate().take(pairs) {
-            let line: &mut [u32; PANEL] = line.try_into().expect("a line of a panel");
-            let low = 2 * p;
-            if low + 1 < source.rows {
-                let a = &source.data[low * source.row_stride..][..columns];
-                let b = &source.data[(low + 1) * source.row_stride..][..columns];
-                if columns == PANEL {
-                    for i in 0..PANEL {
-                        line[i] = pair(a[i], b[i]);
-                    }
-                } else {
-                    line.fill(0);
-                    for i in 0..columns {
-                        line[i] = pair(a[i], b[i]);
-                    }
-                }
-            } else {
-                line.fill(0);
-                if low < source.rows {
-                    for (i, value) in source.data[low * source.row_stride..][..columns].iter().enumerate() {
-                        line[i] = u32::from(f32_to_bf16(*value));
-                    }
-                }
+    /// `[k][32]` from columns that are contiguous along k.
+    fn pack_columns(source: View, rounded: bool, out: &mut [u32]) {
+        if source.columns < PANEL {
+            out.fill(0);
+        }
+        for column in 0..source.columns {
+            let values = &source.data[column * source.column_stride..][..source.rows];
+            for (line, value) in out.chunks_exact_mut(PANEL).zip(values) {
+                line[column] = round_word(*value, rounded);
             }
         }
     }
 
-    /// `[k / 2][32]` pairs from columns that are contiguous along k.
-    fn pack_pair_columns(source: View, out: &mut [u32]) {
-        let pairs = out.len() / PANEL;
-        let k = source.rows;
-        transpose_blocks(pairs, source.columns, PANEL, out, |column, p, _| {
-            let start = (2 * p).min(k);
-            load_pairs(&source.data[column * source.column_stride + start..], 32.min(k - start))
-        });
-    }
-
-    /// `[row][k / 2]` pairs from rows that are contiguous along k; `words` a row.
-    fn pack_a_pair_rows(a: View, first_k: usize, k: usize, words: usize, out: &mut [u32]) {
-        for row in 0..a.rows {
-            let source = &a.data[row * a.row_stride + first_k..][..k];
-            let line = &mut out[row * words..][..words];
-            let mut pairs = source.chunks_exact(32);
-            let mut done = 0;
-            for chunk in &mut pairs {
-                line[done..][..16].copy_from_slice(&load_pairs(chunk, 32));
-                done += 16;
-            }
-            if done < words {
-                line[done..].fill(0);
-                let rest = pairs.remainder();
-                let tail = load_pairs(rest, rest.len());
-                let count = rest.len().div_ceil(2);
-                line[done..][..count].copy_from_slice(&tail[..count]);
-            }
-        }
-    }
-
-    /// `[row][k / 2]` pairs from columns that are contiguous along the rows; `words` a row.
-    fn pack_a_pair_columns(a: View, first_k: usize, k: usize, words: usize, out: &mut [u32]) {
-        transpose_blocks(a.rows, words, words, out, |p, row, count| {
-            let mut line = [0u32; 16];
-            let low = 2 * p;
-            if low + 1 < k {
-                let x = &a.data[(first_k + low) * a.column_stride + row..][..count];
-                let y = &a.data[(first_k + low + 1) * a.column_stride + row..][..count];
-                if count == 16 {
+    /// `[k / 16][tile_rows][16]` from rows that are contiguous along k.
+    fn pack_a_lines(tile: View, rounded: bool, tile_rows: usize, out: &mut [u32]) {
+        let k = tile.columns;
+        for row in 0..tile.rows {
+            let source = &tile.data[row * tile.row_stride..][..k];
+            for (chunk, values) in source.chunks(16).enumerate() {
+                let line = &mut out[(chunk * tile_rows + row) * 16..][..16];
+                if let (Ok(line), Ok(values)) = (<&mut [u32; 16]>::try_from(&mut *line), <&[f32; 16]>::try_from(values)) {
                     for i in 0..16 {
-                        line[i] = pair(x[i], y[i]);
+                        line[i] = round_word(values[i], rounded);
                     }
                 } else {
-                    for i in 0..count {
-                        line[i] = pair(x[i], y[i]);
+                    for (word, value) in line.iter_mut().zip(values) {
+                        *word = round_word(*value, rounded);
                     }
                 }
-            } else if low < k {
-                for (word, value) in line.iter_mut().zip(&a.data[(first_k + low) * a.column_stride + row..][..count]) {
-                    *word = u32::from(f32_to_bf16(*value));
-                }
             }
-            line
-        });
+        }
     }
 }
 
@@ -389,8 +233,10 @@ crate::kernels::vectorised! {
 #[derive(Clone, Copy)]
 pub(crate) struct PackedA<'a> {
     pub(crate) words: &'a [u32],
-    /// f32: words of one tile. Paired: words of one row.
+    /// f32: words of a tile. Pairs: words of a row.
     pub(crate) stride: usize,
+    /// f32: whether the layout is `[k / 16][tile_rows][16]`.
+    pub(crate) in_lines: bool,
 }
 
 thread_local! {
@@ -410,48 +256,52 @@ pub(super) fn pack_a<'s>(
     k: usize,
     scratch: &'s mut Vec<u32>,
 ) -> PackedA<'s> {
-    let isa = method.isa();
-    let offset = |scratch: &Vec<u32>| scratch.as_ptr().align_offset(64);
+    let in_lines = a.column_stride == 1;
+    let tile_rows = method.shape().tile_rows;
+    let (needed, stride) = match method {
+        Method::F32 { .. } => {
+            let stride = if in_lines { k.next_multiple_of(16) } else { k } * tile_rows;
+            (a.rows.div_ceil(tile_rows) * stride, stride)
+        }
+        _ => (a.rows.next_multiple_of(16) * k.div_ceil(32) * 16, k.div_ceil(32) * 16),
+    };
+    if scratch.len() < needed + 16 {
+        scratch.resize(needed + 16, 0);
+    }
+    let start = scratch.as_ptr().align_offset(64);
+    let out = &mut scratch[start..][..needed];
     match method {
-        Method::F32 { rounded, .. } => {
-            let tile_rows = method.shape().tile_rows;
-            let stride = k * tile_rows;
-            let needed = a.rows.div_ceil(tile_rows) * stride;
-            grow(scratch, needed + 16);
-            let start = offset(scratch);
-            let out = &mut scratch[start..][..needed];
+        Method::F32 { isa, rounded } => {
             for (tile, out) in out.chunks_exact_mut(stride.max(1)).enumerate() {
                 let first = tile * tile_rows;
                 let rows = tile_rows.min(a.rows - first);
-                // The tile is B-like: k x rows.
                 let data = &a.data[first * a.row_stride + first_k * a.column_stride..];
-                let view = View { data, rows: k, columns: rows, row_stride: a.column_stride, column_stride: a.row_stride };
-                if view.column_stride == 1 {
-                    pack_rows(isa, view, rounded, tile_rows, out);
+                let tile = View { data, rows, columns: k, ..a };
+                if in_lines {
+                    pack_a_lines(isa, tile, rounded, tile_rows, out);
                 } else {
-                    pack_columns(isa, view, rounded, tile_rows, out);
+                    pack_rows(isa, tile.transposed(), rounded, tile_rows, out);
                 }
             }
-            PackedA { words: &scratch[start..][..needed], stride }
         }
+        #[cfg(target_arch = "x86_64")]
         Method::Avx512Bf16 | Method::Amx => {
-            let words = k.next_multiple_of(method.k_multiple()) / 2;
-            let needed = a.rows * words;
-            grow(scratch, needed + 16);
-            let start = offset(scratch);
-            let out = &mut scratch[start..][..needed];
-            if a.column_stride == 1 {
-                pack_a_pair_rows(isa, a, first_k, k, words, out);
+            let place: pack_x86::Place = if method == Method::Amx {
+                |row, chunk, chunks| ((row / 16 * chunks + chunk) * 16 + row % 16) * 16
             } else {
-                pack_a_pair_columns(isa, a, first_k, k, words, out);
+                |row, chunk, chunks| (row * chunks + chunk) * 16
+            };
+            // SAFETY: these methods are chosen only where the processor supports them.
+            unsafe {
+                if in_lines {
+                    pack_x86::a_pair_rows(a, first_k, k, place, out);
+                } else {
+                    pack_x86::a_pair_columns(a, first_k, k, place, out);
+                }
             }
-            PackedA { words: &scratch[start..][..needed], stride: words }
         }
+        #[cfg(not(target_arch = "x86_64"))]
+        _ => unreachable!("pairs are packed where their kernels exist"),
     }
-}
-
-fn grow(scratch: &mut Vec<u32>, count: usize) {
-    if scratch.len() < count {
-        scratch.resize(count, 0);
-    }
+    PackedA { words: &scratch[start..][..needed], stride, in_lines }
 }

@@ -132,14 +132,6 @@ vectorised! {
     }
 }
 
-/// The sum of the squares of a long vector, in blocks of fixed size: the same bits at any thread count.
-pub(crate) fn sum_of_squares_parallel(isa: super::Isa, x: &[f32]) -> f64 {
-    use rayon::prelude::*;
-    let partials: Vec<f64> =
-        x.par_chunks(1 << 16).map(|block| f64::from(sum_of_squares(isa, block))).collect();
-    partials.iter().sum()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

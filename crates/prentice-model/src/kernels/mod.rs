@@ -5,6 +5,7 @@
 
 mod bf16;
 mod math;
+mod memory;
 mod parallel;
 
 use std::{fmt, str::FromStr, sync::OnceLock};
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 pub use bf16::{bf16_to_f32, f32_to_bf16};
 pub(crate) use math::*;
+pub use memory::zeroed;
 pub(crate) use parallel::{SharedMut, for_each_block};
 
 /// Vector instructions for f32 arithmetic.
