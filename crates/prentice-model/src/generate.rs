@@ -5,6 +5,7 @@ use rand::Rng as _;
 use prentice_base::{Rng, Seed};
 
 use crate::{
+    kernels::with_team,
     model::Model,
     ops::{KeyValueCache, cross_entropy},
     tape::{Compute, Workspace},
@@ -119,7 +120,18 @@ impl<'m> Generator<'m> {
         prompt: &[u32],
         limit: usize,
         options: &SamplingOptions,
-        mut stop: impl FnMut(u32) -> bool,
+        mut stop: impl FnMut(u32) -> bool + Send,
+    ) -> Result<Vec<GeneratedToken>, ContextError> {
+        // One team for all tokens.
+        with_team(|| self.generate_tokens(prompt, limit, options, &mut stop))
+    }
+
+    fn generate_tokens(
+        &mut self,
+        prompt: &[u32],
+        limit: usize,
+        options: &SamplingOptions,
+        stop: &mut (impl FnMut(u32) -> bool + Send),
     ) -> Result<Vec<GeneratedToken>, ContextError> {
         // Whatever the new prompt shares with the last document stays, but one token must be fed for its logits.
         let shared = self.tokens.iter().zip(prompt).take_while(|(a, b)| a == b).count();

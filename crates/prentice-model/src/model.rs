@@ -7,6 +7,7 @@ use prentice_base::{ContentHash, HashWriter, Seed};
 use crate::{
     architectures::decoder::{self, ConfigError, Context, DecoderConfig, Layout, NamedTensor},
     batch::Batch,
+    kernels::with_team,
     ops::{KeyValueCache, RotaryTable, TokenLosses},
     tape::{Graph, Parameter, Tensor, Workspace},
 };
@@ -77,9 +78,11 @@ impl Model {
 
     /// Scores a batch without changing anything.
     pub fn score(&self, workspace: &mut Workspace, batch: &Batch) -> TokenLosses {
-        let mut graph = Graph::inference(workspace, &self.parameters);
-        let x = self.hidden(&mut graph, &batch.tokens, &batch.positions, Context::Documents(&batch.segments));
-        graph.cross_entropy(x, self.layout.output(), &batch.targets, &batch.weights)
+        with_team(|| {
+            let mut graph = Graph::inference(workspace, &self.parameters);
+            let x = self.hidden(&mut graph, &batch.tokens, &batch.positions, Context::Documents(&batch.segments));
+            graph.cross_entropy(x, self.layout.output(), &batch.targets, &batch.weights)
+        })
     }
 
     /// Scores a batch and adds the gradient of its mean loss to `gradient`.
@@ -89,11 +92,13 @@ impl Model {
         batch: &Batch,
         gradient: &mut [f32],
     ) -> TokenLosses {
-        let mut graph = Graph::training(workspace, &self.parameters, gradient);
-        let x = self.hidden(&mut graph, &batch.tokens, &batch.positions, Context::Documents(&batch.segments));
-        let losses = graph.cross_entropy(x, self.layout.output(), &batch.targets, &batch.weights);
-        graph.backward();
-        losses
+        with_team(|| {
+            let mut graph = Graph::training(workspace, &self.parameters, gradient);
+            let x = self.hidden(&mut graph, &batch.tokens, &batch.positions, Context::Documents(&batch.segments));
+            let losses = graph.cross_entropy(x, self.layout.output(), &batch.targets, &batch.weights);
+            graph.backward();
+            losses
+        })
     }
 
     /// The logits of every token of a batch: tokens x vocabulary.
@@ -112,11 +117,11 @@ impl Model {
         caches: &mut [KeyValueCache],
     ) -> &'w mut [f32] {
         let positions: Vec<u32> = (first_position as u32..).take(tokens.len()).collect();
-        {
+        with_team(|| {
             let mut graph = Graph::inference(workspace, &self.parameters);
             let x = self.hidden(&mut graph, tokens, &positions, Context::Cached(caches));
             graph.logits(x, tokens.len() - 1, self.output());
-        }
+        });
         &mut workspace.logits
     }
 

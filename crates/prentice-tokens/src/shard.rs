@@ -242,6 +242,11 @@ impl TokenShard {
         self.tokens
     }
 
+    /// Digest of all rows, as recorded when they were written; [`TokenShard::verify`] compares.
+    pub fn data_digest(&self) -> ContentHash {
+        self.data_digest
+    }
+
     /// Row `index`.
     ///
     /// # Panics

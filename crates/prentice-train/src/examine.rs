@@ -6,7 +6,7 @@
 //!   it and writes greedily to the end of the line. Exact match and edit similarity, white space at the ends ignored.
 //!   Lines under eight characters and lines that only hold a comment are not asked for: they would flatter copying.
 //!
-//! Two baselines stand beside them: a unigram model (token frequencies of the training shard, add-one smoothed), and
+//! Two baselines stand beside them: a unigram model (token frequencies of the training text, add-one smoothed), and
 //! copying the nearest earlier line that is not blank.
 
 use std::collections::BTreeMap;
@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use prentice_base::{Event, Events, Seed};
 use prentice_model::{Batch, Compute, Generator, Model, SamplingOptions, Workspace};
-use prentice_tokens::{TokenShard, Vocabulary, cut, fim, infilling_prompt};
+use prentice_tokens::{Vocabulary, cut, fim, infilling_prompt};
 
 /// Longest line that is asked for or written, in tokens.
 const LINE_TOKENS: usize = 64;
@@ -122,11 +122,11 @@ struct Sums {
     bytes: u64,
 }
 
-/// Examines a model on held-out documents, with the token frequencies of `train` as baseline.
+/// Examines a model on held-out documents, with [`token_counts`] of the training text as baseline.
 pub fn examine(
     model: &Model,
     vocabulary: &Vocabulary,
-    train: &TokenShard,
+    counts: &[u64],
     documents: &[HeldOutDocument],
     options: &ExamineOptions,
     compute: Compute,
@@ -142,7 +142,7 @@ pub fn examine(
     });
     let chosen: Vec<usize> = take.copied().collect();
 
-    let sums = predict(model, vocabulary, &unigram_nats(train, vocabulary), documents, &chosen, options, compute, events);
+    let sums = predict(model, vocabulary, &unigram_nats(counts), documents, &chosen, options, compute, events);
     let lines = fill_lines(model, vocabulary, documents, &chosen, options, compute, events);
 
     let scores = |belongs: &dyn Fn(usize) -> bool| {
@@ -192,23 +192,23 @@ fn summarise(sums: &Sums, lines: &[&FilledLine]) -> Scores {
     }
 }
 
-/// The negative log-probability, in nats, of each token under add-one smoothed frequencies. The training shard may be
-/// rearranged for infilling; its special tokens are left out, as they are from the examined text.
-fn unigram_nats(train: &TokenShard, vocabulary: &Vocabulary) -> Vec<f64> {
-    let mut counts = vec![1u64; vocabulary.len()];
-    let special = vocabulary.special();
-    for index in 0..train.rows() {
-        let row = train.row(index);
-        let used = row.segments.last().map_or(0, |segment| segment.start + segment.length);
-        for id in &row.tokens[..used as usize] {
-            counts[*id as usize] += 1;
+/// How often each token occurs in texts, each ended by the end-of-text token.
+pub fn token_counts<T: AsRef<str> + Sync>(vocabulary: &Vocabulary, texts: &[T]) -> Vec<u64> {
+    let mut counts = vec![0; vocabulary.len()];
+    // In parts, so that the tokens of all texts need not be in memory at once.
+    for part in texts.chunks(256) {
+        for id in vocabulary.encode_batch(part).into_iter().flatten() {
+            counts[id as usize] += 1;
         }
     }
-    for id in [special.fim_prefix, special.fim_middle, special.fim_suffix, special.fim_pad] {
-        counts[id as usize] = 1;
-    }
-    let total = (counts.iter().sum::<u64>() as f64).ln();
-    counts.into_iter().map(|count| total - (count as f64).ln()).collect()
+    counts[vocabulary.special().end_of_text as usize] += texts.len() as u64;
+    counts
+}
+
+/// The negative log-probability, in nats, of each token under add-one smoothed frequencies.
+fn unigram_nats(counts: &[u64]) -> Vec<f64> {
+    let total = ((counts.iter().sum::<u64>() + counts.len() as u64) as f64).ln();
+    counts.iter().map(|count| total - ((count + 1) as f64).ln()).collect()
 }
 
 #[allow(clippy::too_many_arguments)]
@@ -302,7 +302,7 @@ fn fill_lines(
     for (done, (document, range)) in holes.iter().enumerate() {
         let parts = fim::hole(documents[*document].text, range.clone());
         let truth = parts.middle.trim().to_owned();
-        let model = completer.complete(parts.prefix, parts.suffix, &SamplingOptions::GREEDY);
+        let model = completer.complete(parts.prefix, parts.suffix, &SamplingOptions::GREEDY).trim().to_owned();
         let copy = nearest_earlier_line(parts.prefix).to_owned();
         lines.push(FilledLine {
             document: *document,
@@ -356,7 +356,7 @@ impl<'m> LineCompleter<'m> {
         Self { generator: Generator::new(model, compute, context), vocabulary, ends_line }
     }
 
-    /// The rest of the line between `prefix` and `suffix`, without white space at its ends.
+    /// What the model writes between `prefix` and `suffix`, up to the end of the line.
     pub fn complete(&mut self, prefix: &str, suffix: &str, options: &SamplingOptions) -> String {
         let end = self.vocabulary.special().end_of_text;
         let room = self.generator.context().saturating_sub(LINE_TOKENS + 1);
@@ -368,7 +368,7 @@ impl<'m> LineCompleter<'m> {
         // The prompt was made to fit, so only a context of a few tokens can refuse it; then there is no completion.
         let ids: Vec<u32> = generated.unwrap_or_default().iter().map(|token| token.id).collect();
         let text = self.vocabulary.decode(&ids);
-        text.lines().next().unwrap_or("").trim().to_owned()
+        text.lines().next().unwrap_or("").to_owned()
     }
 }
 

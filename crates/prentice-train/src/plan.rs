@@ -1,2 +1,227 @@
-//! placeholder
+//! One dial: from corpus size, cores and time to model, batch, memory.
+//!
+//! The dial is the number of layers; everything else follows from it (as in nanochat). It is chosen so that the time
+//! allows about [`TOKENS_A_PARAMETER`] tokens for each parameter (Hoffmann et al. 2022, arXiv 2203.15556), and so that
+//! the corpus is not gone over more than [`MOST_EPOCHS`] times for that. The speed that enters is a constant for each
+//! kind of kernel, not a measurement: the same inputs give the same plan.
 
+use serde::{Deserialize, Serialize};
+
+use prentice_model::{
+    Compute, DecoderConfig,
+    kernels::{Bf16Kernel, Isa, Precision},
+    ops::AttentionShape,
+};
+
+/// Tokens for each parameter that the dial aims at.
+pub const TOKENS_A_PARAMETER: f64 = 8.0;
+/// Most often that a corpus is gone over.
+pub const MOST_EPOCHS: f64 = 8.0;
+/// Features of a head.
+const HEAD: usize = 32;
+/// Rows of logits that exist at a time, as in the engine.
+const LOGIT_ROWS: usize = 512;
+
+/// What the user gives.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Dial {
+    /// Text to train on, in bytes.
+    pub corpus_bytes: u64,
+    /// Time for training, in seconds.
+    pub seconds: f64,
+    /// Threads.
+    pub threads: usize,
+    /// The number of layers, instead of the choice made here.
+    pub layers: Option<usize>,
+}
+
+/// What follows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Size of the vocabulary.
+    pub vocabulary: usize,
+    /// Tokens in a row.
+    pub context: usize,
+    /// Layers.
+    pub layers: usize,
+    /// Features of a token.
+    pub hidden: usize,
+    /// Parameters.
+    pub parameters: usize,
+    /// Rows in a training step.
+    pub batch_rows: usize,
+    /// Different passes over the corpus that are encoded.
+    pub passes: u32,
+    /// Peak learning rate.
+    pub learning_rate: f64,
+    /// Expected speed, in tokens per second.
+    pub tokens_per_second: f64,
+    /// Expected tokens in the time.
+    pub tokens: f64,
+}
+
+/// The plan for a machine.
+pub fn plan(dial: &Dial, compute: Compute) -> Plan {
+    let vocabulary = vocabulary_size(dial.corpus_bytes);
+    let corpus_tokens = (dial.corpus_bytes as f64 / 3.2).max(1.0);
+    let candidates = [2usize, 3, 4, 5, 6, 8, 10, 12, 16];
+    let fits = |layers: &usize| {
+        let config = config(vocabulary, *layers);
+        let parameters = config.parameter_count() as f64;
+        let tokens = dial.seconds * tokens_per_second(&config, compute, dial.threads);
+        tokens >= TOKENS_A_PARAMETER * parameters && corpus_tokens * MOST_EPOCHS >= TOKENS_A_PARAMETER * parameters
+    };
+    let layers = dial.layers.unwrap_or_else(|| *candidates.iter().rev().find(|layers| fits(layers)).unwrap_or(&2));
+    let config = config(vocabulary, layers);
+    let speed = tokens_per_second(&config, compute, dial.threads);
+    let tokens = dial.seconds * speed;
+    Plan {
+        vocabulary,
+        context: CONTEXT,
+        layers,
+        hidden: config.hidden_size,
+        parameters: config.parameter_count(),
+        batch_rows: BATCH_ROWS,
+        // Later passes have other holes; beyond eight, the shard is read again in another order.
+        passes: (tokens / corpus_tokens).ceil().clamp(1.0, 8.0) as u32,
+        // Wider models want a smaller rate: about 1 / width, as in maximal update parametrisation (arXiv 2203.03466).
+        learning_rate: 4e-3 * (128.0 / config.hidden_size as f64).sqrt(),
+        tokens_per_second: speed,
+        tokens,
+    }
+}
+
+/// Tokens in a row.
+const CONTEXT: usize = 512;
+/// Rows in a step.
+const BATCH_ROWS: usize = 8;
+
+fn vocabulary_size(corpus_bytes: u64) -> usize {
+    match corpus_bytes {
+        0..300_000 => 1024,
+        300_000..3_000_000 => 2048,
+        3_000_000..100_000_000 => 4096,
+        _ => 8192,
+    }
+}
+
+/// The configuration of a model with a number of layers: 64 features a layer, half as many key and value heads as query
+/// heads, 8/3 as many features in between (rounded to whole cache lines), tied embeddings.
+pub fn config(vocabulary: usize, layers: usize) -> DecoderConfig {
+    let hidden = 64 * layers;
+    let heads = hidden / HEAD;
+    let shape = AttentionShape { heads, key_value_heads: heads / 2, head: HEAD };
+    DecoderConfig::llama(vocabulary, hidden, layers, shape, (hidden * 8 / 3).next_multiple_of(64), 2 * CONTEXT)
+}
+
+/// The expected speed of training. The rates, in GFLOP/s a thread over a whole step, were measured with the 7M model of
+/// `bench/engine.py` and rounded down.
+fn tokens_per_second(config: &DecoderConfig, compute: Compute, threads: usize) -> f64 {
+    let rate = match (compute.precision, compute.kernels.bf16, compute.kernels.isa) {
+        (Precision::Bf16, Bf16Kernel::Amx, _) => 120.0,
+        (Precision::Bf16, Bf16Kernel::Avx512Bf16, _) => 60.0,
+        (_, _, Isa::Avx512) => 45.0,
+        (_, _, Isa::Avx2) => 28.0,
+        (_, _, Isa::Portable) => 8.0,
+    };
+    let flops_a_token = 6.0 * config.parameter_count() as f64
+        + (6 * config.num_hidden_layers * config.hidden_size * CONTEXT) as f64;
+    rate * 1e9 * threads as f64 / flops_a_token
+}
+
+/// Memory of a training run, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrainingMemory {
+    /// Parameters and their gradient.
+    pub parameters: u64,
+    /// State of the optimiser.
+    pub optimiser: u64,
+    /// Activations kept for the backward pass.
+    pub activations: u64,
+    /// Gradients of activations.
+    pub gradients: u64,
+    /// Packed weights and activations, and logits.
+    pub buffers: u64,
+}
+
+impl TrainingMemory {
+    /// For batches of `tokens` tokens.
+    pub fn new(config: &DecoderConfig, tokens: usize, compute: Compute) -> Self {
+        let shape = config.attention();
+        let (hidden, between) = (config.hidden_size, config.intermediate_size);
+        let width = shape.heads * shape.head;
+        let parameters = config.parameter_count() as u64 * 4;
+        let activations = config.activations(tokens, true) * 4;
+        // The backward pass keeps two gradients of the residual stream, one of the gated features and one of gate and up.
+        let gradients = tokens * (2 * hidden + 3 * between) * 4;
+        let packed = |elements: usize| {
+            let fast = compute.precision == Precision::Bf16 && compute.kernels.has_fast_bf16();
+            elements * if fast { 2 } else { 4 }
+        };
+        let matrices = config.num_hidden_layers * hidden * (shape.columns() + width + 3 * between)
+            + config.vocab_size * hidden;
+        let buffers = packed(2 * matrices)
+            + packed(tokens * hidden.max(between).max(width))
+            + LOGIT_ROWS.min(tokens) * config.vocab_size * 4;
+        Self {
+            parameters: 2 * parameters,
+            optimiser: 2 * parameters,
+            activations: activations as u64,
+            gradients: gradients as u64,
+            buffers: buffers as u64,
+        }
+    }
+
+    /// All of it.
+    pub fn total(&self) -> u64 {
+        self.parameters + self.optimiser + self.activations + self.gradients + self.buffers
+    }
+
+    /// What the engine's workspace holds of it.
+    pub fn workspace(&self) -> u64 {
+        self.activations + self.gradients + self.buffers
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use prentice_base::Seed;
+    use prentice_model::{Batch, Model, Workspace, kernels::Kernels};
+
+    use super::*;
+
+    #[test]
+    fn the_memory_plan_is_what_the_workspace_takes() {
+        for precision in [Precision::F32, Precision::Bf16] {
+            let compute = Compute { kernels: Kernels::detect(), precision };
+            let config = config(1024, 3);
+            let model = Model::initialise(config.clone(), Seed(1)).unwrap();
+            let rows: Vec<Vec<u32>> = (0..4).map(|r| (0..CONTEXT as u32).map(|i| (i * 7 + r) % 1024).collect()).collect();
+            let batch = Batch::new(rows.iter().map(Vec::as_slice));
+            let mut workspace = Workspace::new(compute);
+            let mut gradient = vec![0.0; model.parameters().len()];
+            for _ in 0..2 {
+                model.score_and_differentiate(&mut workspace, &batch, &mut gradient);
+            }
+            let planned = TrainingMemory::new(&config, batch.len(), compute).workspace() as f64;
+            let ratio = workspace.bytes() as f64 / planned;
+            assert!((0.95..1.05).contains(&ratio), "{precision}: measured / planned = {ratio}");
+        }
+    }
+
+    #[test]
+    fn more_time_text_and_cores_never_give_a_smaller_model() {
+        let compute = Compute { kernels: Kernels::detect(), precision: Precision::F32 };
+        let layers = |corpus_bytes, seconds, threads| {
+            plan(&Dial { corpus_bytes, seconds, threads, layers: None }, compute).layers
+        };
+        assert_eq!(layers(10_000, 1.0, 1), 2);
+        let mut before = 0;
+        for seconds in [10.0, 60.0, 300.0, 3600.0, 36_000.0] {
+            let now = layers(30_000_000, seconds, 2);
+            assert!(now >= before && now >= layers(30_000_000, seconds, 1) && now >= layers(300_000, seconds, 2));
+            before = now;
+        }
+        assert!(before > 4);
+    }
+}

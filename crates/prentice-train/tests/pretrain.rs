@@ -7,18 +7,16 @@ use prentice_model::{Compute, DecoderConfig, Model, ops::AttentionShape};
 use prentice_tokens::{EncodeOptions, FimOptions, TokenShard, Vocabulary, encode_documents};
 use prentice_train::{
     checkpoint,
-    examine::{ExamineOptions, HeldOutDocument, examine},
+    examine::{ExamineOptions, HeldOutDocument, examine, token_counts},
     optimiser::AdamWOptions,
     pretrain::{Budget, PretrainError, PretrainInputs, PretrainOptions, pretrain},
     schedule::Schedule,
 };
 
-/// This crate's own sources.
+/// Some of this crate's own sources.
 fn texts() -> Vec<String> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut paths: Vec<_> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
-    paths.sort();
-    paths.iter().map(|path| fs::read_to_string(path).unwrap()).collect()
+    ["checkpoint.rs", "optimiser.rs", "schedule.rs"].map(|name| fs::read_to_string(directory.join(name)).unwrap()).into()
 }
 
 struct Fixture {
@@ -77,14 +75,15 @@ fn the_loss_falls_and_the_examination_beats_its_baselines() {
     let trained = fixture.run("learn", &options(150)).unwrap();
     let losses: Vec<f32> = trained.state.curve.iter().map(|point| point.loss).collect();
     assert!((losses[0] - 600f32.ln()).abs() < 0.2, "an untrained model is uniform: {}", losses[0]);
-    assert!(losses[140..].iter().all(|loss| *loss < 4.0), "{:?}", &losses[140..]);
+    assert!(losses[140..].iter().all(|loss| *loss < 4.5), "{:?}", &losses[140..]);
     assert_eq!(trained.state.evaluations.iter().map(|e| e.step).collect::<Vec<_>>(), [20, 40, 60, 80, 100, 120, 140, 150]);
 
     let documents: Vec<_> =
         fixture.texts.iter().map(|text| HeldOutDocument { path: "x.rs", language: Some("Rust"), text }).collect();
     let exam = ExamineOptions { context: 64, bytes: 1 << 20, holes: 20, seed: Seed(1) };
+    let counts = token_counts(&fixture.vocabulary, &fixture.texts);
     let run = || {
-        examine(&trained.model, &fixture.vocabulary, &fixture.shard, &documents, &exam, Compute::fastest(), &ignore_events)
+        examine(&trained.model, &fixture.vocabulary, &counts, &documents, &exam, Compute::fastest(), &ignore_events)
     };
     let examination = run();
     let scores = &examination.overall;

@@ -89,6 +89,9 @@ unsafe fn avx512_rows<const ROWS: usize>(tile: &Tile, a: *const f32, first: usiz
         let b = tile.b.cast::<f32>();
         // Element `(r, k)` of A is at `a + r * row`, where `a` moves along k.
         let mut step = |k: usize, a: *const f32, row: usize| {
+            if ROWS <= 2 {
+                prefetch(tile.b.wrapping_add(k * PANEL + AHEAD), 2);
+            }
             let left = _mm512_loadu_ps(b.add(k * PANEL));
             let right = _mm512_loadu_ps(b.add(k * PANEL + 16));
             for (r, line) in sums.iter_mut().enumerate() {
@@ -98,8 +101,16 @@ unsafe fn avx512_rows<const ROWS: usize>(tile: &Tile, a: *const f32, first: usiz
             }
         };
         if tile.a.in_lines {
-            for k in 0..tile.k {
-                step(k, a.add(k / 16 * 12 * 16 + k % 16), 16);
+            let (mut k, mut a) = (0, a);
+            while k + 16 <= tile.k {
+                for i in 0..16 {
+                    step(k + i, a.add(i), 16);
+                }
+                k += 16;
+                a = a.add(12 * 16);
+            }
+            for i in 0..tile.k - k {
+                step(k + i, a.add(i), 16);
             }
         } else {
             for k in 0..tile.k {
@@ -189,33 +200,53 @@ impl TileConfiguration {
     }
 }
 
-/// # Safety
-/// As [`Tile::run_full`], on a processor with AMX BF16 that the process may use.
-pub(super) unsafe fn amx(tile: &Tile) {
-    let full = tile.rows / 32 * 32;
-    // SAFETY: by the caller's promise; tiles are released before returning.
-    unsafe {
-        if full > 0 {
-            configure(&TileConfiguration::new(16, 16));
-            for first in (0..full).step_by(32) {
-                amx_rows::<true>(tile, first);
-            }
-        }
-        let rest = tile.rows - full;
-        if rest > 16 {
-            configure(&TileConfiguration::new(16, rest - 16));
-            amx_rows::<true>(tile, full);
-        } else if rest > 0 {
-            configure(&TileConfiguration::new(rest, 0));
-            amx_rows::<false>(tile, full);
-        }
-        asm!("tilerelease", options(nostack));
+/// The tile registers are configured; released when dropped.
+pub(super) struct AmxConfigured(());
+
+impl AmxConfigured {
+    /// For products of `rows` rows: a multiple of 32, or fewer than 32.
+    ///
+    /// # Safety
+    /// The processor must have AMX BF16, and the process the permission to use it.
+    pub(super) unsafe fn new(rows: usize) -> Self {
+        let configuration = match rows {
+            0..=16 => TileConfiguration::new(rows, 0),
+            17..32 => TileConfiguration::new(16, rows - 16),
+            _ => TileConfiguration::new(16, 16),
+        };
+        // SAFETY: a valid configuration for palette 1.
+        unsafe { asm!("ldtilecfg [{0}]", in(reg) &configuration, options(nostack, readonly)) };
+        Self(())
     }
 }
 
-unsafe fn configure(configuration: &TileConfiguration) {
-    // SAFETY: a valid configuration for palette 1.
-    unsafe { asm!("ldtilecfg [{0}]", in(reg) configuration, options(nostack, readonly)) };
+impl Drop for AmxConfigured {
+    fn drop(&mut self) {
+        // SAFETY: the tiles were configured by `new`.
+        unsafe { asm!("tilerelease", options(nostack, nomem)) };
+    }
+}
+
+/// # Safety
+/// As [`Tile::run_full`], with an [`AmxConfigured`] for `tile.rows` alive.
+pub(super) unsafe fn amx(tile: &Tile) {
+    for first in (0..tile.rows).step_by(32) {
+        // SAFETY: by the caller's promise.
+        unsafe { if tile.rows > 16 { amx_rows::<true>(tile, first) } else { amx_rows::<false>(tile, first) } }
+    }
+}
+
+/// How far ahead packed weights are asked for when few rows make them the bottleneck, in words: 8 KiB. The processor's
+/// own prefetching stops at the borders of 4 KiB pages.
+const AHEAD: usize = 2048;
+
+/// Asks for cache lines. Addresses past the end are harmless.
+#[inline(always)]
+fn prefetch(start: *const u32, lines: usize) {
+    for line in 0..lines {
+        // SAFETY: a prefetch does not fault.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(start.wrapping_add(16 * line).cast()) };
+    }
 }
 
 /// Up to 32 rows against the panel; `TWO` says whether the lower tiles take part.
@@ -242,7 +273,7 @@ unsafe fn amx_rows<const TWO: bool>(tile: &Tile, first: usize) {
                      c = in(reg) lower, s = in(reg) c_bytes, out("tmm2") _, out("tmm3") _, options(nostack, readonly));
             }
         }
-        let mut a = tile.a.words.as_ptr().add(first / 16 * group);
+        let mut a = tile.a.words.as_ptr().add((tile.first_row + first) / 16 * group);
         let mut b = tile.b;
         for _ in 0..tile.k.div_ceil(32) {
             if TWO {

@@ -89,6 +89,11 @@ pub(crate) struct Shape {
     pub(crate) block_k: usize,
 }
 
+#[cfg(target_arch = "x86_64")]
+type Prepared = kernel_x86::AmxConfigured;
+#[cfg(not(target_arch = "x86_64"))]
+type Prepared = std::convert::Infallible;
+
 /// Which micro-kernel computes a product.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Method {
@@ -108,6 +113,24 @@ impl Method {
             (Precision::Bf16, Bf16Kernel::Avx512Bf16) => Method::Avx512Bf16,
             (Precision::Bf16, Bf16Kernel::Amx) => Method::Amx,
         }
+    }
+
+    /// The rows of a block in parts that the micro-kernel is prepared for once.
+    fn row_parts(self, rows: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
+        // AMX is configured either for whole register tiles or for what is left.
+        let whole = if self == Method::Amx { rows / 32 * 32 } else { rows };
+        [0..whole, whole..rows].into_iter().filter(|part| !part.is_empty())
+    }
+
+    /// Prepares the processor for products of a number of rows, until the result is dropped.
+    fn prepare(self, rows: usize) -> Option<Prepared> {
+        #[cfg(target_arch = "x86_64")]
+        if self == Method::Amx {
+            // SAFETY: the method is chosen only where the processor supports it.
+            return Some(unsafe { kernel_x86::AmxConfigured::new(rows) });
+        }
+        let _ = rows;
+        None
     }
 
     /// Whether operands are stored as pairs of bf16.
@@ -144,17 +167,19 @@ pub fn multiply(a: View, b: &PackedB, start: Start, c: &mut [f32], c_stride: usi
     check(a, b, start, c, c_stride, n);
     let shape = b.method().shape();
     let panels = n.div_ceil(PANEL);
-    // Blocks of rows where there are many; blocks of columns where there are few, as in generation.
-    let row_blocks = a.rows.div_ceil(shape.block_rows);
-    let column_blocks = if row_blocks >= 4 { 1 } else { panels.div_ceil(8).min(8) };
+    // Eight blocks a thread where rows allow it, so that threads finish together. Blocks of columns only for a few rows, as in generation: each packs A anew.
+    let wanted = 8 * rayon::current_num_threads();
+    let block_rows = a.rows.div_ceil(wanted).next_multiple_of(shape.tile_rows).min(shape.block_rows);
+    let row_blocks = a.rows.div_ceil(block_rows.max(1));
+    let column_blocks = if a.rows <= shape.tile_rows { panels.div_ceil(2).min(wanted) } else { 1 };
     let panels_each = panels.div_ceil(column_blocks.max(1)).max(1);
     let column_blocks = panels.div_ceil(panels_each);
     let c_length = c.len();
     let out = SharedMut::new(c);
     let work = |block: usize| {
         let (row_block, column_block) = (block / column_blocks.max(1), block % column_blocks.max(1));
-        let first_row = row_block * shape.block_rows;
-        let rows = shape.block_rows.min(a.rows - first_row);
+        let first_row = row_block * block_rows;
+        let rows = block_rows.min(a.rows - first_row);
         let first_panel = column_block * panels_each;
         let last_panel = (first_panel + panels_each).min(panels);
         let start = match start {
@@ -177,8 +202,8 @@ pub fn multiply(a: View, b: &PackedB, start: Start, c: &mut [f32], c_stride: usi
         }
     };
     let blocks = row_blocks * column_blocks;
-    // About 50 us of work; below that, waking another thread costs more than it brings.
-    if a.rows * n * a.columns < 200_000 { (0..blocks).for_each(work) } else { for_each_block(blocks, work) }
+    // A few microseconds of work; below that, sharing it costs more than it brings.
+    if a.rows * n * a.columns < 40_000 { (0..blocks).for_each(work) } else { for_each_block(blocks, work) }
 }
 
 /// Like [`multiply`], on the calling thread, for the first `n` columns of B only.
@@ -246,28 +271,33 @@ unsafe fn block_product(
             let packed = pack::pack_a(method, a, first_k, k, scratch);
             // Blocks of k after the first continue the chains that are in C.
             let source = if first_k > 0 { Start::Accumulate } else { start };
-            for panel in panels.clone() {
-                let columns = PANEL.min(n - panel * PANEL);
-                let initial: *const f32 = match source {
-                    Start::Zero => std::ptr::null(),
-                    Start::Accumulate => c,
-                    Start::From(initial) => initial.as_ptr(),
-                };
-                let mut tile = Tile {
-                    rows: a.rows,
-                    columns,
-                    k,
-                    a: packed,
-                    b: b.panel(panel, first_k),
-                    // SAFETY: `panel * PANEL < n`, within the first row.
-                    initial: if initial.is_null() { initial } else { unsafe { initial.add(panel * PANEL) } },
-                    // SAFETY: as above.
-                    c: unsafe { c.add(panel * PANEL) },
-                    c_stride,
-                };
-                debug_assert!(c_length >= (a.rows.max(1) - 1) * c_stride + n);
-                // SAFETY: the tile's addresses lie within C and C0 for `rows` x `columns`, by the caller's promise.
-                unsafe { tile.run(method) };
+            for part in method.row_parts(a.rows) {
+                let _prepared = method.prepare(part.len());
+                for panel in panels.clone() {
+                    let columns = PANEL.min(n - panel * PANEL);
+                    let initial: *const f32 = match source {
+                        Start::Zero => std::ptr::null(),
+                        Start::Accumulate => c,
+                        Start::From(initial) => initial.as_ptr(),
+                    };
+                    let place = part.start * c_stride + panel * PANEL;
+                    debug_assert!((part.end.max(1) - 1) * c_stride + n <= c_length);
+                    let mut tile = Tile {
+                        first_row: part.start,
+                        rows: part.len(),
+                        columns,
+                        k,
+                        a: packed,
+                        b: b.panel(panel, first_k),
+                        // SAFETY: `place` is an element of C0.
+                        initial: if initial.is_null() { initial } else { unsafe { initial.add(place) } },
+                        // SAFETY: `place` is an element of C.
+                        c: unsafe { c.add(place) },
+                        c_stride,
+                    };
+                    // SAFETY: the tile's addresses lie within C and C0 for `rows` x `columns`, by the caller's promise.
+                    unsafe { tile.run(method) };
+                }
             }
             first_k += k;
             if first_k >= a.columns {
@@ -279,6 +309,8 @@ unsafe fn block_product(
 
 /// A block of rows of packed A against one panel of packed B.
 pub(crate) struct Tile<'a> {
+    /// In the packed block of A.
+    pub(crate) first_row: usize,
     pub(crate) rows: usize,
     /// At most [`PANEL`].
     pub(crate) columns: usize,

@@ -188,10 +188,17 @@ crate::kernels::vectorised! {
         for k in 0..source.rows {
             let row = &source.data[k * source.row_stride..][..source.columns];
             let line = &mut out[k * width..][..width];
-            for (word, value) in line.iter_mut().zip(row) {
-                *word = round_word(*value, rounded);
+            // The usual widths as arrays: a copy of a length unknown to the compiler is a call.
+            if let (Ok(line), Ok(row)) = (<&mut [u32; PANEL]>::try_from(&mut *line), <&[f32; PANEL]>::try_from(row)) {
+                *line = row.map(|value| round_word(value, rounded));
+            } else if let (Ok(line), Ok(row)) = (<&mut [u32; 12]>::try_from(&mut *line), <&[f32; 12]>::try_from(row)) {
+                *line = row.map(|value| round_word(value, rounded));
+            } else {
+                for (word, value) in line.iter_mut().zip(row) {
+                    *word = round_word(*value, rounded);
+                }
+                line[source.columns..].fill(0);
             }
-            line[source.columns..].fill(0);
         }
     }
 

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 pub use bf16::{bf16_to_f32, f32_to_bf16};
 pub(crate) use math::*;
 pub use memory::zeroed;
-pub(crate) use parallel::{SharedMut, for_each_block};
+pub(crate) use parallel::{SharedMut, for_each_block, with_team};
 
 /// Vector instructions for f32 arithmetic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
