@@ -205,7 +205,7 @@ mod tests {
             }
             let planned = TrainingMemory::new(&config, batch.len(), compute).workspace() as f64;
             let ratio = workspace.bytes() as f64 / planned;
-            assert!((0.95..1.05).contains(&ratio), "{precision}: measured / planned = {ratio}");
+            assert!((0.93..1.07).contains(&ratio), "{precision}: measured / planned = {ratio}");
         }
     }
 

@@ -28,7 +28,7 @@ use crate::{
 pub enum Budget {
     /// After a number of steps.
     Steps(u64),
-    /// After at least a number of tokens.
+    /// After about a number of tokens, padding not counted.
     Tokens(u64),
     /// After about a number of seconds.
     Seconds(f64),
@@ -104,7 +104,7 @@ impl PretrainError {
     /// What the user can do.
     pub fn hint(&self) -> String {
         match self {
-            PretrainError::NothingToDo(_) => "give --minutes, --tokens or --steps a positive number".into(),
+            PretrainError::NothingToDo(_) => "give --minutes, --tokens-budget or --steps a positive number".into(),
             PretrainError::Resume(ResumeError::Model(error)) => error.hint(),
             PretrainError::Resume(_) => "remove the damaged checkpoint; the run continues from the one before".into(),
             PretrainError::AnotherRun { .. } => "choose another --out, or remove that directory".into(),
@@ -140,7 +140,9 @@ pub fn pretrain(
     directory: &Path,
     events: Events,
 ) -> Result<Pretrained, PretrainError> {
-    let tokens_a_step = (options.batch_rows * inputs.train.context()) as u64;
+    // Padding does not count, so a step has fewer tokens than its rows have places.
+    let rows = inputs.train.rows().max(1) as f64;
+    let tokens_a_step = (options.batch_rows as f64 * inputs.train.tokens() as f64 / rows) as u64;
     let fixed_steps = match options.budget {
         Budget::Steps(steps) => Some(steps),
         Budget::Tokens(tokens) => Some(tokens.div_ceil(tokens_a_step.max(1))),
@@ -156,7 +158,8 @@ pub fn pretrain(
     let identity = digest_json(&(
         options,
         inputs.train.info().vocabulary,
-        inputs.train.tokens(),
+        inputs.train.data_digest(),
+        inputs.train.rows(),
         inputs.initial.digest(),
         compute.precision,
         compute.kernels.to_string(),

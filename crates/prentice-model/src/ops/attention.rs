@@ -206,8 +206,14 @@ fn columns(rows: &[f32], count: usize, stride: usize, first: usize, width: usize
 /// Buffers of a thread.
 struct Scratch {
     compute: Compute,
+    /// Head x tokens.
     keys: PackedB,
+    /// Tokens x head.
     values: PackedB,
+    /// Tokens x head.
+    keys_back: PackedB,
+    /// Head x tokens.
+    values_back: PackedB,
     packed: PackedB,
     scores: Vec<f32>,
     d_scores: Vec<f32>,
@@ -230,6 +236,8 @@ fn with_scratch(compute: Compute, work: impl FnOnce(&mut Scratch)) {
                 compute,
                 keys: empty(),
                 values: empty(),
+                keys_back: empty(),
+                values_back: empty(),
                 packed: empty(),
                 scores: Vec::new(),
                 d_scores: Vec::new(),
@@ -311,6 +319,9 @@ impl Attention {
                 let key_rows = columns(rows, segment.length, stride, shape.key(key_value_head), shape.head);
                 let value_rows = columns(rows, segment.length, stride, shape.value(key_value_head), shape.head);
                 let length = segment.length;
+                scratch.keys.pack_serial(key_rows.transposed());
+                scratch.keys_back.pack_serial(key_rows);
+                scratch.values_back.pack_serial(value_rows.transposed());
                 sized(&mut scratch.d_key, length * shape.head).fill(0.0);
                 sized(&mut scratch.d_value, length * shape.head).fill(0.0);
                 for head in key_value_head * shape.group()..(key_value_head + 1) * shape.group() {
@@ -322,7 +333,7 @@ impl Attention {
                         let count = QUERIES.min(length - first);
                         self.block_backward(
                             scratch,
-                            Block { first, count, queries, outputs, d_outputs, key_rows, value_rows },
+                            Block { first, count, queries, outputs, d_outputs },
                             log_sum,
                         );
                         for r in 0..count {
@@ -363,10 +374,8 @@ impl Attention {
         let probabilities = sized(&mut scratch.scores, count * stride);
         let d_scores = sized(&mut scratch.d_scores, count * stride);
 
-        scratch.packed.pack_serial(block.key_rows.row_range(0, visible).transposed());
-        multiply_serial(queries, &scratch.packed, visible, Start::Zero, probabilities, stride);
-        scratch.packed.pack_serial(block.value_rows.row_range(0, visible).transposed());
-        multiply_serial(d_outputs, &scratch.packed, visible, Start::Zero, d_scores, stride);
+        multiply_serial(queries, &scratch.keys, visible, Start::Zero, probabilities, stride);
+        multiply_serial(d_outputs, &scratch.values_back, visible, Start::Zero, d_scores, stride);
         for r in 0..count {
             let probability = &mut probabilities[r * stride..][..stride];
             let (seen, future) = probability.split_at_mut(first + r + 1);
@@ -381,9 +390,8 @@ impl Attention {
         let (probabilities, d_scores) =
             (View::rows(probabilities, count, visible, stride), View::rows(d_scores, count, visible, stride));
 
-        scratch.packed.pack_serial(block.key_rows.row_range(0, visible));
         let d_query = sized(&mut scratch.d_query, count * head);
-        multiply_serial(d_scores, &scratch.packed, head, Start::Zero, d_query, head);
+        multiply_serial(d_scores, &scratch.keys_back, head, Start::Zero, d_query, head);
         scratch.packed.pack_serial(queries);
         multiply_serial(d_scores.transposed(), &scratch.packed, head, Start::Accumulate, &mut scratch.d_key, head);
         scratch.packed.pack_serial(d_outputs);
@@ -391,15 +399,14 @@ impl Attention {
     }
 }
 
-/// A block of queries of one head in the backward pass; the views cover the whole document.
+/// A block of queries of one head in the backward pass; the views cover the whole document, whose keys and values are
+/// packed in the scratch.
 struct Block<'a> {
     first: usize,
     count: usize,
     queries: View<'a>,
     outputs: View<'a>,
     d_outputs: View<'a>,
-    key_rows: View<'a>,
-    value_rows: View<'a>,
 }
 
 vectorised! {
