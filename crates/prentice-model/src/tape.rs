@@ -7,8 +7,8 @@
 use std::collections::HashMap;
 
 use crate::{
-    gemm::{PackedB, Start, View},
-    kernels::{Kernels, Precision, zeroed},
+    gemm::{Operand, PackedB, Start, View},
+    kernels::{Bf16, Kernels, Precision, SharedMut, zeroed},
     ops::Operation,
 };
 
@@ -25,6 +25,12 @@ impl Compute {
     /// The fastest kernels of this machine in the given precision.
     pub fn new(precision: Precision) -> Self {
         Self { kernels: Kernels::detect(), precision }
+    }
+
+    /// Whether what only matrix products read is kept as the bf16 that packing would round it to: the same bits, half the
+    /// memory traffic.
+    pub(crate) fn keeps_bf16(&self) -> bool {
+        self.precision == Precision::Bf16 && self.kernels.has_fast_bf16()
     }
 
     /// bf16 where the machine computes it faster than f32, else f32.
@@ -59,8 +65,10 @@ impl Parameter {
 /// A matrix of activations on the tape: row-major.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tensor {
-    id: usize,
-    offset: usize,
+    pub(crate) id: usize,
+    pub(crate) offset: usize,
+    /// Whether the elements are bf16, two to a number of the arena.
+    pub(crate) bf16: bool,
     /// Rows (tokens).
     pub rows: usize,
     /// Columns (features).
@@ -68,8 +76,19 @@ pub struct Tensor {
 }
 
 impl Tensor {
+    /// Numbers of the arena.
     pub(crate) fn len(&self) -> usize {
-        self.rows * self.columns
+        let elements = self.rows * self.columns;
+        if self.bf16 { elements.div_ceil(2) } else { elements }
+    }
+
+    /// Memory of this tensor as an operand of a matrix product.
+    pub(crate) fn operand<'v>(&self, memory: &'v [f32]) -> Operand<'v> {
+        if self.bf16 {
+            View::rows(Bf16::slice_of(memory), self.rows, self.columns, self.columns).into()
+        } else {
+            View::rows(memory, self.rows, self.columns, self.columns).into()
+        }
     }
 }
 
@@ -92,7 +111,16 @@ impl<'a> Earlier<'a> {
 
 impl Values {
     pub(crate) fn allocate(&mut self, rows: usize, columns: usize) -> Tensor {
-        let tensor = Tensor { id: self.tensors, offset: self.used, rows, columns };
+        self.allocate_as(false, rows, columns)
+    }
+
+    /// For what only matrix products read: bf16 where that gives the same bits.
+    pub(crate) fn allocate_operand(&mut self, compute: Compute, rows: usize, columns: usize) -> Tensor {
+        self.allocate_as(compute.keeps_bf16(), rows, columns)
+    }
+
+    fn allocate_as(&mut self, bf16: bool, rows: usize, columns: usize) -> Tensor {
+        let tensor = Tensor { id: self.tensors, offset: self.used, bf16, rows, columns };
         self.tensors += 1;
         // Rounded up to whole cache lines.
         self.used += tensor.len().next_multiple_of(16);
@@ -129,6 +157,40 @@ impl Values {
     }
 }
 
+/// Memory of a tensor, to be written by rows.
+pub(crate) enum OperandMut<'v> {
+    F32(SharedMut<'v, f32>),
+    Bf16(SharedMut<'v, Bf16>),
+}
+
+impl<'v> OperandMut<'v> {
+    pub(crate) fn new(tensor: Tensor, memory: &'v mut [f32]) -> Self {
+        if tensor.bf16 {
+            Self::Bf16(SharedMut::new(Bf16::slice_of_mut(memory)))
+        } else {
+            Self::F32(SharedMut::new(memory))
+        }
+    }
+
+    /// Writes elements from `start` on.
+    ///
+    /// # Safety
+    /// As [`SharedMut::range`].
+    pub(crate) unsafe fn write(&self, start: usize, values: &[f32]) {
+        // SAFETY: by the caller's promise.
+        unsafe {
+            match self {
+                Self::F32(memory) => memory.range(start, values.len()).copy_from_slice(values),
+                Self::Bf16(memory) => {
+                    for (element, value) in memory.range(start, values.len()).iter_mut().zip(values) {
+                        *element = Bf16::round(*value);
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// Gradients of activations during a backward pass. Buffers are owned by whoever works on them, and reused.
 #[derive(Default)]
 pub(crate) struct Gradients {
@@ -146,12 +208,13 @@ impl Gradients {
     pub(crate) fn borrow(&mut self, tensor: Tensor) -> (Vec<f32>, Start<'static>) {
         match self.of[tensor.id].take() {
             Some(buffer) => (buffer, Start::Accumulate),
-            None => (self.buffer(tensor.len()), Start::Zero),
+            None => (self.buffer(tensor.rows * tensor.columns), Start::Zero),
         }
     }
 
+    /// A gradient is as long as its tensor has elements, or half as long where it is bf16.
     pub(crate) fn put(&mut self, tensor: Tensor, buffer: Vec<f32>) {
-        debug_assert_eq!(buffer.len(), tensor.len());
+        debug_assert!([1, 2].contains(&(tensor.rows * tensor.columns / buffer.len())));
         self.of[tensor.id] = Some(buffer);
     }
 
@@ -298,11 +361,6 @@ impl<'a> Graph<'a> {
     /// Whether a backward pass will follow.
     pub fn is_training(&self) -> bool {
         self.parameter_gradient.is_some()
-    }
-
-    /// The elements of a tensor.
-    pub fn value(&self, tensor: Tensor) -> &[f32] {
-        self.workspace.values.get(tensor)
     }
 
     /// The current end of the arena.

@@ -132,6 +132,35 @@ fn gradients_are_the_same_bits_at_one_two_and_three_threads() {
     }
 }
 
+/// bf16 changes the rounding of products, and where activations and gradients are kept, and nothing else.
+#[test]
+fn bf16_gradients_point_where_f32_gradients_do() {
+    let model = small_model(true);
+    let document: Vec<u32> = (0..200).map(|i| i * 31 % 300).collect();
+    let batch = Batch::new([&document[..], &document[30..95]]);
+    let run = |kernels, precision| {
+        let mut gradient = vec![0.0; model.parameters().len()];
+        let mut workspace = Workspace::new(Compute { kernels, precision });
+        let loss = model.score_and_differentiate(&mut workspace, &batch, &mut gradient).mean;
+        (loss, gradient)
+    };
+    let (loss, expected) = run(Kernels::PORTABLE, Precision::F32);
+    for kernels in Kernels::available() {
+        let (bf16_loss, gradient) = run(kernels, Precision::Bf16);
+        assert!((bf16_loss - loss).abs() < 0.02 * loss, "{kernels}: {bf16_loss} {loss}");
+        for tensor in model.tensors() {
+            let dot = |a: &[f32], b: &[f32]| -> f64 {
+                let (a, b) = (&a[tensor.range.clone()], &b[tensor.range.clone()]);
+                a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
+            };
+            let cosine =
+                dot(&gradient, &expected) / (dot(&gradient, &gradient) * dot(&expected, &expected)).sqrt().max(1e-30);
+            // The bias of the keys has no influence on the loss: its gradient is rounding noise around zero.
+            assert!(cosine > 0.99 || tensor.name.ends_with("k_proj.bias"), "{kernels} {}: {cosine}", tensor.name);
+        }
+    }
+}
+
 #[test]
 fn greedy_takes_the_most_probable_token_and_truncation_keeps_the_beginning() {
     let model = small_model(false);

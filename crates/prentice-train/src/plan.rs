@@ -151,13 +151,12 @@ impl TrainingMemory {
         let (hidden, between) = (config.hidden_size, config.intermediate_size);
         let width = shape.heads * shape.head;
         let parameters = config.parameter_count() as u64 * 4;
-        let activations = config.activations(tokens, true) * 4;
+        let activations = config.activations(tokens, true, compute) * 4;
+        let fast = compute.precision == Precision::Bf16 && compute.kernels.has_fast_bf16();
         // The backward pass keeps two gradients of the residual stream, one of the gated features and one of gate and up.
-        let gradients = tokens * (2 * hidden + 3 * between) * 4;
-        let packed = |elements: usize| {
-            let fast = compute.precision == Precision::Bf16 && compute.kernels.has_fast_bf16();
-            elements * if fast { 2 } else { 4 }
-        };
+        let gate_up = if fast { between } else { 2 * between };
+        let gradients = tokens * (2 * hidden + between + gate_up) * 4;
+        let packed = |elements: usize| elements * if fast { 2 } else { 4 };
         let matrices = config.num_hidden_layers * hidden * (shape.columns() + width + 3 * between)
             + config.vocab_size * hidden;
         let buffers = packed(2 * matrices)

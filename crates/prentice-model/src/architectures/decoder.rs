@@ -14,7 +14,7 @@ use prentice_base::Seed;
 
 use crate::{
     ops::{AttentionShape, KeyValueCache, RotaryTable, Segment},
-    tape::{Graph, Parameter, Tensor},
+    tape::{Compute, Graph, Parameter, Tensor},
 };
 
 /// Sizes and constants of a decoder: the fields of Hugging Face's `config.json` that matter here.
@@ -200,13 +200,17 @@ impl DecoderConfig {
 
     /// Activations, in f32 numbers, that a pass over `tokens` tokens keeps: all of them where a backward pass follows,
     /// else those of a single layer.
-    pub fn activations(&self, tokens: usize, training: bool) -> usize {
+    pub fn activations(&self, tokens: usize, training: bool, compute: Compute) -> usize {
         let shape = self.attention();
         let (hidden, between) = (self.hidden_size, self.intermediate_size);
         let tensor = |columns: usize| (tokens * columns).next_multiple_of(16);
-        let norm = tensor(hidden) + tensor(1);
-        let attention = tensor(shape.columns()) + tensor(shape.heads * shape.head) + tensor(shape.heads);
-        let a_layer = 2 * norm + attention + tensor(2 * between) + tensor(between) + 2 * tensor(hidden);
+        // What only matrix products read may be bf16.
+        let operand = |columns: usize| {
+            if compute.keeps_bf16() { (tokens * columns).div_ceil(2).next_multiple_of(16) } else { tensor(columns) }
+        };
+        let norm = operand(hidden) + tensor(1);
+        let attention = tensor(shape.columns()) + operand(shape.heads * shape.head) + tensor(shape.heads);
+        let a_layer = 2 * norm + attention + tensor(2 * between) + operand(between) + 2 * tensor(hidden);
         let layers = if training { self.num_hidden_layers } else { 1 };
         tensor(hidden) + layers * a_layer + norm
     }
@@ -329,7 +333,7 @@ pub(crate) fn hidden_states(
 ) -> Tensor {
     let shape = config.attention();
     let epsilon = config.rms_norm_eps as f32;
-    graph.reserve(config.activations(tokens.len(), graph.is_training()));
+    graph.reserve(config.activations(tokens.len(), graph.is_training(), graph.workspace.compute));
     let mark = graph.mark();
     let mut x = graph.embedding(tokens, layout.embedding);
     for (index, layer) in layout.layers.iter().enumerate() {

@@ -16,7 +16,7 @@ mod pack;
 #[cfg(target_arch = "x86_64")]
 mod pack_x86;
 
-use crate::kernels::{Bf16Kernel, Isa, Kernels, Precision, SharedMut, for_each_block};
+use crate::kernels::{Bf16, Bf16Kernel, Isa, Kernels, Precision, SharedMut, for_each_block};
 
 pub use pack::PackedB;
 
@@ -25,9 +25,9 @@ pub const PANEL: usize = 32;
 
 /// A read-only matrix in memory: element `(i, j)` is `data[i * row_stride + j * column_stride]`.
 #[derive(Clone, Copy)]
-pub struct View<'a> {
+pub struct View<'a, T = f32> {
     /// The elements.
-    pub data: &'a [f32],
+    pub data: &'a [T],
     /// Rows.
     pub rows: usize,
     /// Columns.
@@ -38,9 +38,57 @@ pub struct View<'a> {
     pub column_stride: usize,
 }
 
-impl<'a> View<'a> {
+/// A matrix in either of the types that can be multiplied. Elements in bf16 are what packing would round f32 to, at half
+/// the memory traffic; they need a fast bf16 kernel.
+#[derive(Clone, Copy)]
+pub enum Operand<'a> {
+    /// f32.
+    F32(View<'a, f32>),
+    /// bf16.
+    Bf16(View<'a, Bf16>),
+}
+
+impl<'a> From<View<'a, f32>> for Operand<'a> {
+    fn from(view: View<'a, f32>) -> Self {
+        Self::F32(view)
+    }
+}
+
+impl<'a> From<View<'a, Bf16>> for Operand<'a> {
+    fn from(view: View<'a, Bf16>) -> Self {
+        Self::Bf16(view)
+    }
+}
+
+impl Operand<'_> {
+    /// The same memory read the other way round.
+    pub fn transposed(self) -> Self {
+        match self {
+            Self::F32(view) => Self::F32(view.transposed()),
+            Self::Bf16(view) => Self::Bf16(view.transposed()),
+        }
+    }
+
+    /// Some of the rows.
+    pub fn row_range(self, start: usize, count: usize) -> Self {
+        match self {
+            Self::F32(view) => Self::F32(view.row_range(start, count)),
+            Self::Bf16(view) => Self::Bf16(view.row_range(start, count)),
+        }
+    }
+
+    /// Rows and columns.
+    pub fn shape(&self) -> (usize, usize) {
+        match self {
+            Self::F32(view) => (view.rows, view.columns),
+            Self::Bf16(view) => (view.rows, view.columns),
+        }
+    }
+}
+
+impl<'a, T> View<'a, T> {
     /// A row-major matrix with its rows `stride` apart.
-    pub fn rows(data: &'a [f32], rows: usize, columns: usize, stride: usize) -> Self {
+    pub fn rows(data: &'a [T], rows: usize, columns: usize, stride: usize) -> Self {
         Self::new(data, rows, columns, stride, 1)
     }
 
@@ -56,7 +104,7 @@ impl<'a> View<'a> {
         Self { data, rows: count, ..self }
     }
 
-    fn new(data: &'a [f32], rows: usize, columns: usize, row_stride: usize, column_stride: usize) -> Self {
+    fn new(data: &'a [T], rows: usize, columns: usize, row_stride: usize, column_stride: usize) -> Self {
         if rows > 0 && columns > 0 {
             let last = (rows - 1) * row_stride + (columns - 1) * column_stride;
             assert!(last < data.len(), "a {rows} x {columns} view ends at {last} of {}", data.len());
@@ -162,16 +210,19 @@ impl Method {
 ///
 /// `a` is m x k; `b` is k x n, packed with the same kernels and precision; `c` is row-major, m x n, with its rows
 /// `c_stride` apart. `k` may be smaller than that of `b`: only the first `a.columns` rows of B take part.
-pub fn multiply(a: View, b: &PackedB, start: Start, c: &mut [f32], c_stride: usize) {
+pub fn multiply<'a>(a: impl Into<Operand<'a>>, b: &PackedB, start: Start, c: &mut [f32], c_stride: usize) {
+    let a = a.into();
+    let (a_rows, a_columns) = a.shape();
     let n = b.columns();
     check(a, b, start, c, c_stride, n);
     let shape = b.method().shape();
     let panels = n.div_ceil(PANEL);
-    // Eight blocks a thread where rows allow it, so that threads finish together. Blocks of columns only for a few rows, as in generation: each packs A anew.
+    // Eight blocks a thread where rows allow it, so that threads finish together. Blocks of columns only for a few rows,
+    // as in generation: each packs A anew.
     let wanted = 8 * rayon::current_num_threads();
-    let block_rows = a.rows.div_ceil(wanted).next_multiple_of(shape.tile_rows).min(shape.block_rows);
-    let row_blocks = a.rows.div_ceil(block_rows.max(1));
-    let column_blocks = if a.rows <= shape.tile_rows { panels.div_ceil(2).min(wanted) } else { 1 };
+    let block_rows = a_rows.div_ceil(wanted).next_multiple_of(shape.tile_rows).min(shape.block_rows);
+    let row_blocks = a_rows.div_ceil(block_rows.max(1));
+    let column_blocks = if a_rows <= shape.tile_rows { panels.div_ceil(2).min(wanted) } else { 1 };
     let panels_each = panels.div_ceil(column_blocks.max(1)).max(1);
     let column_blocks = panels.div_ceil(panels_each);
     let c_length = c.len();
@@ -179,7 +230,7 @@ pub fn multiply(a: View, b: &PackedB, start: Start, c: &mut [f32], c_stride: usi
     let work = |block: usize| {
         let (row_block, column_block) = (block / column_blocks.max(1), block % column_blocks.max(1));
         let first_row = row_block * block_rows;
-        let rows = block_rows.min(a.rows - first_row);
+        let rows = block_rows.min(a_rows - first_row);
         let first_panel = column_block * panels_each;
         let last_panel = (first_panel + panels_each).min(panels);
         let start = match start {
@@ -203,15 +254,24 @@ pub fn multiply(a: View, b: &PackedB, start: Start, c: &mut [f32], c_stride: usi
     };
     let blocks = row_blocks * column_blocks;
     // A few microseconds of work; below that, sharing it costs more than it brings.
-    if a.rows * n * a.columns < 40_000 { (0..blocks).for_each(work) } else { for_each_block(blocks, work) }
+    if a_rows * n * a_columns < 40_000 { (0..blocks).for_each(work) } else { for_each_block(blocks, work) }
 }
 
 /// Like [`multiply`], on the calling thread, for the first `n` columns of B only.
-pub(crate) fn multiply_serial(a: View, b: &PackedB, n: usize, start: Start, c: &mut [f32], c_stride: usize) {
+pub(crate) fn multiply_serial<'a>(
+    a: impl Into<Operand<'a>>,
+    b: &PackedB,
+    n: usize,
+    start: Start,
+    c: &mut [f32],
+    c_stride: usize,
+) {
+    let a = a.into();
     check(a, b, start, c, c_stride, n);
+    let (a_rows, _) = a.shape();
     let block_rows = b.method().shape().block_rows;
-    for first_row in (0..a.rows).step_by(block_rows) {
-        let rows = block_rows.min(a.rows - first_row);
+    for first_row in (0..a_rows).step_by(block_rows) {
+        let rows = block_rows.min(a_rows - first_row);
         let start = match start {
             Start::From(initial) => Start::From(&initial[first_row * c_stride..]),
             other => other,
@@ -234,11 +294,13 @@ pub(crate) fn multiply_serial(a: View, b: &PackedB, n: usize, start: Start, c: &
     }
 }
 
-fn check(a: View, b: &PackedB, start: Start, c: &[f32], c_stride: usize, n: usize) {
-    assert!(a.columns <= b.rows(), "A has {} columns, B {} rows", a.columns, b.rows());
+fn check(a: Operand, b: &PackedB, start: Start, c: &[f32], c_stride: usize, n: usize) {
+    let (rows, columns) = a.shape();
+    assert!(columns <= b.rows(), "A has {columns} columns, B {} rows", b.rows());
     assert!(n <= b.columns() && n <= c_stride, "{n} columns of {}, stride {c_stride}", b.columns());
-    if a.rows > 0 {
-        let needed = (a.rows - 1) * c_stride + n;
+    assert!(b.method().is_paired() || matches!(a, Operand::F32(_)), "bf16 operands need a bf16 kernel");
+    if rows > 0 {
+        let needed = (rows - 1) * c_stride + n;
         assert!(c.len() >= needed, "C has {} elements, needs {needed}", c.len());
         if let Start::From(initial) = start {
             assert!(initial.len() >= needed, "C0 has {} elements, needs {needed}", initial.len());
@@ -249,11 +311,11 @@ fn check(a: View, b: &PackedB, start: Start, c: &[f32], c_stride: usize, n: usiz
 /// One block of rows against a range of panels.
 ///
 /// # Safety
-/// `c` must be valid for `c_length` elements, which must cover `a.rows` rows of `n` elements, `c_stride` apart, and no
+/// `c` must be valid for `c_length` elements, which must cover the rows of `a`, each of `n` elements, `c_stride` apart, and no
 /// other thread may touch the columns of these panels in these rows.
 #[allow(clippy::too_many_arguments)]
 unsafe fn block_product(
-    a: View,
+    a: Operand,
     b: &PackedB,
     panels: std::ops::Range<usize>,
     n: usize,
@@ -262,16 +324,17 @@ unsafe fn block_product(
     c_length: usize,
     c_stride: usize,
 ) {
+    let (a_rows, a_columns) = a.shape();
     let method = b.method();
     let shape = method.shape();
     pack::with_scratch(|scratch| {
         let mut first_k = 0;
         loop {
-            let k = shape.block_k.min(a.columns - first_k);
+            let k = shape.block_k.min(a_columns - first_k);
             let packed = pack::pack_a(method, a, first_k, k, scratch);
             // Blocks of k after the first continue the chains that are in C.
             let source = if first_k > 0 { Start::Accumulate } else { start };
-            for part in method.row_parts(a.rows) {
+            for part in method.row_parts(a_rows) {
                 let _prepared = method.prepare(part.len());
                 for panel in panels.clone() {
                     let columns = PANEL.min(n - panel * PANEL);
@@ -300,7 +363,7 @@ unsafe fn block_product(
                 }
             }
             first_k += k;
-            if first_k >= a.columns {
+            if first_k >= a_columns {
                 break;
             }
         }

@@ -12,7 +12,7 @@ use std::cell::RefCell;
 
 #[cfg(target_arch = "x86_64")]
 use super::pack_x86;
-use super::{Method, PANEL, View};
+use super::{Method, Operand, PANEL, View};
 use crate::kernels::{Isa, Kernels, Precision, SharedMut, bf16_to_f32, f32_to_bf16, for_each_block, zeroed};
 
 /// A packed right operand: k x n.
@@ -70,20 +70,22 @@ impl PackedB {
     }
 
     /// Packs `b` (k x n), on all threads of the current pool.
-    pub fn new(kernels: Kernels, precision: Precision, b: View) -> Self {
+    pub fn new<'b>(kernels: Kernels, precision: Precision, b: impl Into<Operand<'b>>) -> Self {
         let mut packed = Self::empty(kernels, precision);
         packed.pack(b);
         packed
     }
 
     /// Packs `b` into this matrix's memory.
-    pub fn pack(&mut self, b: View) {
-        self.set_shape(b.rows, b.columns);
+    pub fn pack<'b>(&mut self, b: impl Into<Operand<'b>>) {
+        let b = b.into();
+        let (rows, columns) = b.shape();
+        self.set_shape(rows, columns);
         let (method, panel_words) = (self.method, self.panel_words);
         let words = SharedMut::new(self.words.as_mut_slice());
         // Several panels a block, so that a block is worth a thread's while.
-        let panels = b.columns.div_ceil(PANEL);
-        let each = 65_536usize.div_ceil(b.rows.max(1) * PANEL).max(1);
+        let panels = columns.div_ceil(PANEL);
+        let each = 65_536usize.div_ceil(rows.max(1) * PANEL).max(1);
         for_each_block(panels.div_ceil(each), |block| {
             for panel in block * each..((block + 1) * each).min(panels) {
                 // SAFETY: each panel is written by one block.
@@ -94,11 +96,13 @@ impl PackedB {
     }
 
     /// Like [`PackedB::pack`], on the calling thread.
-    pub(crate) fn pack_serial(&mut self, b: View) {
-        self.set_shape(b.rows, b.columns);
+    pub(crate) fn pack_serial<'b>(&mut self, b: impl Into<Operand<'b>>) {
+        let b = b.into();
+        let (rows, columns) = b.shape();
+        self.set_shape(rows, columns);
         let (method, panel_words) = (self.method, self.panel_words);
         for (panel, out) in
-            self.words.as_mut_slice().chunks_exact_mut(panel_words.max(1)).take(b.columns.div_ceil(PANEL)).enumerate()
+            self.words.as_mut_slice().chunks_exact_mut(panel_words.max(1)).take(columns.div_ceil(PANEL)).enumerate()
         {
             pack_panel(method, b, panel * PANEL, out);
         }
@@ -161,24 +165,32 @@ fn round_word(value: f32, rounded: bool) -> u32 {
     if rounded { bf16_to_f32(f32_to_bf16(value)).to_bits() } else { value.to_bits() }
 }
 
-fn pack_panel(method: Method, b: View, first: usize, out: &mut [u32]) {
-    let columns = PANEL.min(b.columns - first);
-    let panel = View { data: &b.data[first * b.column_stride..], columns, ..b };
-    let along_n = panel.column_stride == 1;
-    match method {
-        Method::F32 { isa, rounded } if along_n => pack_rows(isa, panel, rounded, PANEL, out),
+fn pack_panel(method: Method, b: Operand, first: usize, out: &mut [u32]) {
+    fn part<T>(b: View<T>, first: usize) -> View<T> {
+        View { data: &b.data[first * b.column_stride..], columns: PANEL.min(b.columns - first), ..b }
+    }
+    match (method, b) {
+        (Method::F32 { isa, rounded }, Operand::F32(b)) => {
+            let panel = part(b, first);
+            if panel.column_stride == 1 {
+                return pack_rows(isa, panel, rounded, PANEL, out);
+            }
+            #[cfg(target_arch = "x86_64")]
+            if isa == Isa::Avx512 && !rounded {
+                // SAFETY: this level is chosen only where the processor supports it.
+                return unsafe { pack_x86::panel_columns(panel, out) };
+            }
+            pack_columns(isa, panel, rounded, out);
+        }
         #[cfg(target_arch = "x86_64")]
-        // SAFETY: this level is chosen only where the processor supports it.
-        Method::F32 { isa: Isa::Avx512, rounded: false } => unsafe { pack_x86::panel_columns(panel, out) },
-        Method::F32 { isa, rounded } => pack_columns(isa, panel, rounded, out),
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: as above.
-        _ if along_n => unsafe { pack_x86::panel_pair_rows(panel, out) },
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: as above.
-        _ => unsafe { pack_x86::panel_pair_columns(panel, out) },
-        #[cfg(not(target_arch = "x86_64"))]
-        _ => unreachable!("pairs are packed where their kernels exist"),
+        // SAFETY: these methods are chosen only where the processor supports them.
+        (Method::Avx512Bf16 | Method::Amx, b) => unsafe {
+            match b {
+                Operand::F32(b) => pack_x86::panel_pairs(part(b, first), out),
+                Operand::Bf16(b) => pack_x86::panel_pairs(part(b, first), out),
+            }
+        },
+        _ => unreachable!("bf16 operands are packed where their kernels exist"),
     }
 }
 
@@ -258,27 +270,28 @@ pub(super) fn with_scratch<T>(work: impl FnOnce(&mut Vec<u32>) -> T) -> T {
 /// Packs columns `first_k..first_k + k` of `a`.
 pub(super) fn pack_a<'s>(
     method: Method,
-    a: View,
+    a: Operand,
     first_k: usize,
     k: usize,
     scratch: &'s mut Vec<u32>,
 ) -> PackedA<'s> {
-    let in_lines = a.column_stride == 1;
+    let (rows, _) = a.shape();
     let tile_rows = method.shape().tile_rows;
+    let in_lines = matches!(a, Operand::F32(View { column_stride: 1, .. }));
     let (needed, stride) = match method {
         Method::F32 { .. } => {
             let stride = if in_lines { k.next_multiple_of(16) } else { k } * tile_rows;
-            (a.rows.div_ceil(tile_rows) * stride, stride)
+            (rows.div_ceil(tile_rows) * stride, stride)
         }
-        _ => (a.rows.next_multiple_of(16) * k.div_ceil(32) * 16, k.div_ceil(32) * 16),
+        _ => (rows.next_multiple_of(16) * k.div_ceil(32) * 16, k.div_ceil(32) * 16),
     };
     if scratch.len() < needed + 16 {
         scratch.resize(needed + 16, 0);
     }
     let start = scratch.as_ptr().align_offset(64);
     let out = &mut scratch[start..][..needed];
-    match method {
-        Method::F32 { isa, rounded } => {
+    match (method, a) {
+        (Method::F32 { isa, rounded }, Operand::F32(a)) => {
             for (tile, out) in out.chunks_exact_mut(stride.max(1)).enumerate() {
                 let first = tile * tile_rows;
                 let rows = tile_rows.min(a.rows - first);
@@ -292,7 +305,7 @@ pub(super) fn pack_a<'s>(
             }
         }
         #[cfg(target_arch = "x86_64")]
-        Method::Avx512Bf16 | Method::Amx => {
+        (Method::Avx512Bf16 | Method::Amx, a) => {
             let place: pack_x86::Place = if method == Method::Amx {
                 |row, chunk, chunks| ((row / 16 * chunks + chunk) * 16 + row % 16) * 16
             } else {
@@ -300,15 +313,13 @@ pub(super) fn pack_a<'s>(
             };
             // SAFETY: these methods are chosen only where the processor supports them.
             unsafe {
-                if in_lines {
-                    pack_x86::a_pair_rows(a, first_k, k, place, out);
-                } else {
-                    pack_x86::a_pair_columns(a, first_k, k, place, out);
+                match a {
+                    Operand::F32(a) => pack_x86::a_pairs(a, first_k, k, place, out),
+                    Operand::Bf16(a) => pack_x86::a_pairs(a, first_k, k, place, out),
                 }
             }
         }
-        #[cfg(not(target_arch = "x86_64"))]
-        _ => unreachable!("pairs are packed where their kernels exist"),
+        _ => unreachable!("bf16 operands are packed where their kernels exist"),
     }
     PackedA { words: &scratch[start..][..needed], stride, in_lines }
 }

@@ -5,6 +5,7 @@
 use std::arch::x86_64::*;
 
 use super::{PANEL, View};
+use crate::kernels::Bf16;
 
 type Block = [__m512i; 16];
 
@@ -50,26 +51,74 @@ fn load(source: &[f32], count: usize) -> __m512 {
     unsafe { _mm512_maskz_loadu_ps(mask(count), source.as_ptr()) }
 }
 
-/// Sixteen pairs from up to 32 consecutive elements.
-#[target_feature(enable = "avx512f,avx512bf16")]
-fn pairs(source: &[f32], count: usize) -> __m512i {
-    let low = load(source, count.min(16));
-    let high = if count > 16 { load(&source[16..], count - 16) } else { _mm512_setzero_ps() };
-    // SAFETY: the same 512 bits.
-    unsafe { std::mem::transmute(_mm512_cvtne2ps_pbh(high, low)) }
+/// Elements that can be packed in pairs of bf16.
+///
+/// The methods are inlined into functions that enable AVX-512 F, BW, VL and BF16, and must only be called from such.
+pub(super) trait Element: Copy {
+    /// Sixteen pairs from up to 32 consecutive elements.
+    ///
+    /// # Safety
+    /// The processor must have the instructions.
+    unsafe fn pairs(source: &[Self], count: usize) -> __m512i;
+
+    /// Up to 16 elements as bf16 in the low halves of 16 words.
+    ///
+    /// # Safety
+    /// The processor must have the instructions.
+    unsafe fn low_halves(source: &[Self], count: usize) -> __m512i;
+}
+
+impl Element for f32 {
+    #[inline(always)]
+    unsafe fn pairs(source: &[f32], count: usize) -> __m512i {
+        // SAFETY: by the caller's promise; the transmutation keeps 512 bits.
+        unsafe {
+            let low = load(source, count.min(16));
+            let high = if count > 16 { load(&source[16..], count - 16) } else { _mm512_setzero_ps() };
+            std::mem::transmute(_mm512_cvtne2ps_pbh(high, low))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn low_halves(source: &[f32], count: usize) -> __m512i {
+        // SAFETY: by the caller's promise; the transmutation keeps 256 bits.
+        unsafe {
+            let rounded = _mm512_cvtneps_pbh(load(source, count));
+            _mm512_cvtepu16_epi32(std::mem::transmute::<__m256bh, __m256i>(rounded))
+        }
+    }
+}
+
+impl Element for Bf16 {
+    #[inline(always)]
+    unsafe fn pairs(source: &[Bf16], count: usize) -> __m512i {
+        assert!(count <= 32 && count <= source.len());
+        let mask = ((1u64 << count) - 1) as __mmask32;
+        // SAFETY: by the caller's promise; lanes beyond `count` are not read.
+        unsafe { _mm512_maskz_loadu_epi16(mask, source.as_ptr().cast()) }
+    }
+
+    #[inline(always)]
+    unsafe fn low_halves(source: &[Bf16], count: usize) -> __m512i {
+        assert!(count <= 16 && count <= source.len());
+        // SAFETY: as above.
+        unsafe { _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask(count), source.as_ptr().cast())) }
+    }
 }
 
 /// Sixteen pairs from two rows of up to 16 elements; the second may be missing.
-#[target_feature(enable = "avx512f,avx512bf16")]
-fn pairs_of_rows(low: &[f32], high: Option<&[f32]>, count: usize) -> __m512i {
-    let round = |values: __m512| {
-        // SAFETY: the same 256 bits.
-        _mm512_cvtepu16_epi32(unsafe { std::mem::transmute::<__m256bh, __m256i>(_mm512_cvtneps_pbh(values)) })
-    };
-    let word = round(load(low, count));
-    match high {
-        Some(high) => _mm512_or_si512(word, _mm512_slli_epi32::<16>(round(load(high, count)))),
-        None => word,
+///
+/// # Safety
+/// As [`Element`]'s methods.
+#[inline(always)]
+unsafe fn pairs_of_rows<T: Element>(low: &[T], high: Option<&[T]>, count: usize) -> __m512i {
+    // SAFETY: by the caller's promise.
+    unsafe {
+        let word = T::low_halves(low, count);
+        match high {
+            Some(high) => _mm512_or_si512(word, _mm512_slli_epi32::<16>(T::low_halves(high, count))),
+            None => word,
+        }
     }
 }
 
@@ -97,9 +146,25 @@ pub(super) fn panel_columns(b: View, out: &mut [u32]) {
     }
 }
 
-/// A panel of B in pairs, from columns that are contiguous along k: `[k / 2][32]`.
-#[target_feature(enable = "avx512f,avx512bf16")]
-pub(super) fn panel_pair_columns(b: View, out: &mut [u32]) {
+/// A panel of B in pairs: `[k / 2][32]`.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
+pub(super) fn panel_pairs<T: Element>(b: View<T>, out: &mut [u32]) {
+    if b.column_stride == 1 {
+        for (p, line) in out.chunks_exact_mut(PANEL).enumerate() {
+            for half in (0..PANEL).step_by(16) {
+                let count = b.columns.saturating_sub(half).min(16);
+                let row = |k: usize| &b.data[k * b.row_stride + half.min(b.columns)..];
+                let words = if 2 * p < b.rows && count > 0 {
+                    // SAFETY: the instructions are enabled here.
+                    unsafe { pairs_of_rows(row(2 * p), (2 * p + 1 < b.rows).then(|| row(2 * p + 1)), count) }
+                } else {
+                    _mm512_setzero_si512()
+                };
+                store(&mut line[half..], words, 16);
+            }
+        }
+        return;
+    }
     let lines = out.len() / PANEL;
     for half in (0..PANEL).step_by(16) {
         for line in (0..lines).step_by(16) {
@@ -108,7 +173,8 @@ pub(super) fn panel_pair_columns(b: View, out: &mut [u32]) {
             let count = 32.min(b.rows - k);
             let mut block: Block = [_mm512_setzero_si512(); 16];
             for (column, words) in (half..b.columns.min(half + 16)).zip(&mut block) {
-                *words = pairs(&b.data[column * b.column_stride + k..], count);
+                // SAFETY: the instructions are enabled here.
+                *words = unsafe { T::pairs(&b.data[column * b.column_stride + k..], count) };
             }
             for (i, words) in transpose(block).into_iter().enumerate().take(height) {
                 store(&mut out[(line + i) * PANEL + half..], words, 16);
@@ -117,43 +183,24 @@ pub(super) fn panel_pair_columns(b: View, out: &mut [u32]) {
     }
 }
 
-/// A panel of B in pairs, from rows that are contiguous along n: `[k / 2][32]`.
-#[target_feature(enable = "avx512f,avx512bf16")]
-pub(super) fn panel_pair_rows(b: View, out: &mut [u32]) {
-    for (p, line) in out.chunks_exact_mut(PANEL).enumerate() {
-        for half in (0..PANEL).step_by(16) {
-            let count = b.columns.saturating_sub(half).min(16);
-            let row = |k: usize| &b.data[k * b.row_stride + half.min(b.columns)..];
-            let words = if 2 * p < b.rows && count > 0 {
-                pairs_of_rows(row(2 * p), (2 * p + 1 < b.rows).then(|| row(2 * p + 1)), count)
-            } else {
-                _mm512_setzero_si512()
-            };
-            store(&mut line[half..], words, 16);
-        }
-    }
-}
-
 /// Where the 16 words (32 elements) of a row and chunk of k go.
 pub(super) type Place = fn(row: usize, chunk: usize, chunks: usize) -> usize;
 
-/// A in pairs from rows that are contiguous along k.
-#[target_feature(enable = "avx512f,avx512bf16")]
-pub(super) fn a_pair_rows(a: View, first_k: usize, k: usize, place: Place, out: &mut [u32]) {
+/// A in pairs, chunk by chunk of 32 k.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
+pub(super) fn a_pairs<T: Element>(a: View<T>, first_k: usize, k: usize, place: Place, out: &mut [u32]) {
     let chunks = k.div_ceil(32);
-    for row in 0..a.rows {
-        let source = &a.data[row * a.row_stride + first_k..];
-        for chunk in 0..chunks {
-            let words = pairs(&source[chunk * 32..], 32.min(k - chunk * 32));
-            store(&mut out[place(row, chunk, chunks)..], words, 16);
+    if a.column_stride == 1 {
+        for row in 0..a.rows {
+            let source = &a.data[row * a.row_stride + first_k..];
+            for chunk in 0..chunks {
+                // SAFETY: the instructions are enabled here.
+                let words = unsafe { T::pairs(&source[chunk * 32..], 32.min(k - chunk * 32)) };
+                store(&mut out[place(row, chunk, chunks)..], words, 16);
+            }
         }
+        return;
     }
-}
-
-/// A in pairs from columns that are contiguous along the rows.
-#[target_feature(enable = "avx512f,avx512bf16")]
-pub(super) fn a_pair_columns(a: View, first_k: usize, k: usize, place: Place, out: &mut [u32]) {
-    let chunks = k.div_ceil(32);
     for row in (0..a.rows).step_by(16) {
         let count = 16.min(a.rows - row);
         let column = |k: usize| &a.data[(first_k + k) * a.column_stride + row..];
@@ -162,7 +209,8 @@ pub(super) fn a_pair_columns(a: View, first_k: usize, k: usize, place: Place, ou
             for (i, words) in block.iter_mut().enumerate() {
                 let low = chunk * 32 + 2 * i;
                 if low < k {
-                    *words = pairs_of_rows(column(low), (low + 1 < k).then(|| column(low + 1)), count);
+                    // SAFETY: the instructions are enabled here.
+                    *words = unsafe { pairs_of_rows(column(low), (low + 1 < k).then(|| column(low + 1)), count) };
                 }
             }
             for (i, words) in transpose(block).into_iter().enumerate().take(count) {

@@ -1,4 +1,35 @@
-//! bfloat16: the upper half of an f32. Stored as `u16`.
+//! bfloat16: the upper half of an f32.
+
+/// A bfloat16 number, as its bits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(transparent)]
+pub struct Bf16(pub u16);
+
+impl Bf16 {
+    /// Rounds, as [`f32_to_bf16`].
+    #[inline(always)]
+    pub fn round(x: f32) -> Self {
+        Self(f32_to_bf16(x))
+    }
+
+    /// Exact.
+    #[inline(always)]
+    pub fn to_f32(self) -> f32 {
+        bf16_to_f32(self.0)
+    }
+
+    /// Memory of f32 numbers used for twice as many bf16 numbers.
+    pub fn slice_of(words: &[f32]) -> &[Bf16] {
+        // SAFETY: any bits are a `Bf16`, and its alignment is smaller.
+        unsafe { std::slice::from_raw_parts(words.as_ptr().cast(), words.len() * 2) }
+    }
+
+    /// The same, to be written to.
+    pub fn slice_of_mut(words: &mut [f32]) -> &mut [Bf16] {
+        // SAFETY: as above, and any bits are an f32.
+        unsafe { std::slice::from_raw_parts_mut(words.as_mut_ptr().cast(), words.len() * 2) }
+    }
+}
 
 /// Rounds to nearest, ties to even; denormals become zero, as `vcvtneps2bf16` has it.
 #[inline(always)]

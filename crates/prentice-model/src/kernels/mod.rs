@@ -12,7 +12,7 @@ use std::{fmt, str::FromStr, sync::OnceLock};
 
 use serde::{Deserialize, Serialize};
 
-pub use bf16::{bf16_to_f32, f32_to_bf16};
+pub use bf16::{Bf16, bf16_to_f32, f32_to_bf16};
 pub(crate) use math::*;
 pub use memory::zeroed;
 pub(crate) use parallel::{SharedMut, for_each_block, with_team};

@@ -9,8 +9,8 @@ use std::{cell::RefCell, sync::Arc};
 
 use crate::{
     gemm::{PackedB, Start, View, multiply_serial},
-    kernels::{SharedMut, dot, exp_sum, for_each_block, maximum, scale, vectorised},
-    tape::{Compute, Graph, Tensor},
+    kernels::{Bf16, SharedMut, dot, exp_sum, for_each_block, maximum, scale, vectorised},
+    tape::{Compute, Graph, OperandMut, Tensor},
 };
 
 /// Queries worked on at a time.
@@ -118,18 +118,19 @@ pub(crate) struct Attention {
 }
 
 impl Graph<'_> {
-    /// Attention over the documents `segments` of `x` (tokens x [queries | keys | values]): tokens x (heads * head).
+    /// Attention over the documents `segments` of `x` (tokens x [queries | keys | values]): tokens x (heads * head), for
+    /// matrix products.
     ///
     /// Every row must belong to a segment.
     pub fn attention(&mut self, x: Tensor, shape: AttentionShape, segments: &Arc<[Segment]>) -> Tensor {
         assert_eq!(x.columns, shape.columns());
         let width = shape.heads * shape.head;
         let compute = self.workspace.compute;
-        let y = self.workspace.values.allocate(x.rows, width);
+        let y = self.workspace.values.allocate_operand(compute, x.rows, width);
         let log_sum = self.workspace.values.allocate(x.rows, shape.heads);
         let (earlier, out, log_sums) = self.workspace.values.outputs(y, log_sum);
         let input = earlier.get(x);
-        let (out, log_sums) = (SharedMut::new(out), SharedMut::new(log_sums));
+        let (out, log_sums) = (OperandMut::new(y, out), SharedMut::new(log_sums));
         for_each_block(segments.len() * shape.key_value_heads, |unit| {
             let segment = segments[unit / shape.key_value_heads];
             let key_value_head = unit % shape.key_value_heads;
@@ -147,8 +148,7 @@ impl Graph<'_> {
                             let row = segment.start + first + r;
                             // SAFETY: a segment and head has its own places.
                             unsafe {
-                                out.range(row * width + head * shape.head, shape.head)
-                                    .copy_from_slice(&output[r * shape.head..][..shape.head]);
+                                out.write(row * width + head * shape.head, &output[r * shape.head..][..shape.head]);
                                 log_sums.range(row * shape.heads + head, 1)[0] = log_sum[r];
                             }
                         }
@@ -165,13 +165,13 @@ impl Graph<'_> {
         assert!(!self.is_training(), "generation is not differentiated");
         let width = shape.heads * shape.head;
         let compute = self.workspace.compute;
-        let y = self.workspace.values.allocate(x.rows, width);
+        let y = self.workspace.values.allocate_operand(compute, x.rows, width);
         let (earlier, out) = self.workspace.values.output(y);
         let input = earlier.get(x);
         let before = cache.length;
         cache.append(shape, input);
         let cache = &*cache;
-        let out = SharedMut::new(out);
+        let out = OperandMut::new(y, out);
         let work = |head: usize| {
             with_scratch(compute, |scratch| {
                 let queries = columns(input, x.rows, x.columns, shape.query(head), shape.head);
@@ -183,8 +183,9 @@ impl Graph<'_> {
                     attend(compute, shape, queries, before + first, keys, values, scores, output, log_sum);
                     for r in 0..count {
                         // SAFETY: a head has its own columns.
-                        unsafe { out.range((first + r) * width + head * shape.head, shape.head) }
-                            .copy_from_slice(&output[r * shape.head..][..shape.head]);
+                        unsafe {
+                            out.write((first + r) * width + head * shape.head, &output[r * shape.head..][..shape.head]);
+                        }
                     }
                 }
             });
@@ -315,7 +316,7 @@ impl Attention {
             let key_value_head = unit % shape.key_value_heads;
             with_scratch(compute, |scratch| {
                 let rows = &x[segment.start * stride..];
-                let (dy, y) = (&dy[segment.start * width..], &y[segment.start * width..]);
+                let dy = &dy[segment.start * width..];
                 let key_rows = columns(rows, segment.length, stride, shape.key(key_value_head), shape.head);
                 let value_rows = columns(rows, segment.length, stride, shape.value(key_value_head), shape.head);
                 let length = segment.length;
@@ -326,15 +327,25 @@ impl Attention {
                 sized(&mut scratch.d_value, length * shape.head).fill(0.0);
                 for head in key_value_head * shape.group()..(key_value_head + 1) * shape.group() {
                     let queries = columns(rows, length, stride, shape.query(head), shape.head);
-                    let outputs = columns(y, length, width, shape.query(head), shape.head);
                     let d_outputs = columns(dy, length, width, shape.query(head), shape.head);
                     let log_sum = |r: usize| log_sums[(segment.start + r) * shape.heads + head];
+                    let output = |r: usize, buffer: &mut [f32]| {
+                        let place = (segment.start + r) * width + shape.query(head);
+                        if self.y.bf16 {
+                            for (value, element) in buffer.iter_mut().zip(&Bf16::slice_of(y)[place..]) {
+                                *value = element.to_f32();
+                            }
+                        } else {
+                            buffer.copy_from_slice(&y[place..][..shape.head]);
+                        }
+                    };
                     for first in (0..length).step_by(QUERIES) {
                         let count = QUERIES.min(length - first);
                         self.block_backward(
                             scratch,
-                            Block { first, count, queries, outputs, d_outputs },
+                            Block { first, count, queries, d_outputs },
                             log_sum,
+                            output,
                         );
                         for r in 0..count {
                             let row = segment.start + first + r;
@@ -363,7 +374,13 @@ impl Attention {
     }
 
     /// Writes the gradient of the block's queries to `d_query` and adds to `d_key` and `d_value`.
-    fn block_backward(&self, scratch: &mut Scratch, block: Block, log_sum: impl Fn(usize) -> f32) {
+    fn block_backward(
+        &self,
+        scratch: &mut Scratch,
+        block: Block,
+        log_sum: impl Fn(usize) -> f32,
+        output: impl Fn(usize, &mut [f32]),
+    ) {
         let (shape, isa) = (self.shape, scratch.compute.kernels.isa);
         let Block { first, count, .. } = block;
         let head = shape.head;
@@ -381,9 +398,10 @@ impl Attention {
             let (seen, future) = probability.split_at_mut(first + r + 1);
             future.fill(0.0);
             exp_sum(isa, seen, shape.scale(), log_sum(first + r));
-            let output = &block.outputs.data[(first + r) * block.outputs.row_stride..][..head];
+            let row_output = sized(&mut scratch.output, head);
+            output(first + r, row_output);
             let d_output = &block.d_outputs.data[(first + r) * block.d_outputs.row_stride..][..head];
-            let delta = dot(isa, output, d_output);
+            let delta = dot(isa, row_output, d_output);
             let d_score = &mut d_scores[r * stride..][..stride];
             softmax_backward(isa, probability, d_score, delta, shape.scale());
         }
@@ -405,7 +423,6 @@ struct Block<'a> {
     first: usize,
     count: usize,
     queries: View<'a>,
-    outputs: View<'a>,
     d_outputs: View<'a>,
 }
 

@@ -4,8 +4,8 @@
 //! 2048 tokens this spares 64 MB of logits and three passes over them.
 
 use crate::{
-    gemm::{Start, View, multiply},
-    kernels::{SharedMut, exp_sum, for_each_block, maximum, scale},
+    gemm::{Operand, Start, View, multiply},
+    kernels::{Bf16, SharedMut, exp_sum, for_each_block, maximum, scale, vectorised},
     tape::{Graph, Parameter, Tensor},
 };
 
@@ -57,15 +57,16 @@ impl Graph<'_> {
         let workspace = &mut *self.workspace;
         let compute = workspace.compute;
         let isa = compute.kernels.isa;
+        let keeps_bf16 = compute.keeps_bf16();
         let total: f64 = weights.iter().map(|w| f64::from(*w)).sum();
         let normaliser = if total > 0.0 { (1.0 / total) as f32 } else { 0.0 };
         let mut log_probabilities = vec![0.0; x.rows];
         let mut best = vec![0; x.rows];
-        let mut dx = if training { workspace.gradients.buffer(x.len()) } else { Vec::new() };
+        let mut dx = if training { workspace.gradients.buffer(x.rows * x.columns) } else { Vec::new() };
         workspace.logits.resize(ROWS.min(x.rows) * vocabulary, 0.0);
         for first in (0..x.rows).step_by(ROWS) {
             let rows = ROWS.min(x.rows - first);
-            let input = View::rows(workspace.values.get(x), x.rows, x.columns, x.columns).row_range(first, rows);
+            let input = x.operand(workspace.values.get(x)).row_range(first, rows);
             let logits = &mut workspace.logits[..rows * vocabulary];
             let packed = workspace.packs.forward(compute, weight, self.parameters);
             multiply(input, packed, Start::Zero, logits, vocabulary);
@@ -93,14 +94,23 @@ impl Graph<'_> {
                         if training {
                             // d loss / d logit = (probability - [is the target]) * weight / total
                             let factor = weights[row] * normaliser;
-                            scale(isa, line, factor / sum);
-                            line[target] -= factor;
+                            if keeps_bf16 {
+                                line[target] -= sum;
+                                scale_to_bf16(isa, line, factor / sum);
+                            } else {
+                                scale(isa, line, factor / sum);
+                                line[target] -= factor;
+                            }
                         }
                     }
                 });
             }
             if training {
-                let logits = View::rows(logits, rows, vocabulary, vocabulary);
+                let logits: Operand = if keeps_bf16 {
+                    View::rows(Bf16::slice_of(logits), rows, vocabulary, 2 * vocabulary).into()
+                } else {
+                    View::rows(logits, rows, vocabulary, vocabulary).into()
+                };
                 let packed = workspace.packs.backward(compute, weight, self.parameters);
                 multiply(logits, packed, Start::Zero, &mut dx[first * x.columns..][..rows * x.columns], x.columns);
                 workspace.packed_activations.pack(input);
@@ -126,10 +136,39 @@ impl Graph<'_> {
         let rows = x.rows - first;
         let workspace = &mut *self.workspace;
         workspace.logits.resize(rows * weight.rows, 0.0);
-        let input = View::rows(workspace.values.get(x), x.rows, x.columns, x.columns).row_range(first, rows);
+        let input = x.operand(workspace.values.get(x)).row_range(first, rows);
         let packed = workspace.packs.forward(workspace.compute, weight, self.parameters);
         multiply(input, packed, Start::Zero, &mut workspace.logits, weight.rows);
         &mut workspace.logits
+    }
+}
+
+vectorised! {
+    /// Replaces each number of a row by `number * factor` rounded to bf16, in the first half of the row's memory.
+    fn scale_to_bf16(row: &mut [f32], factor: f32) {
+        let length = row.len();
+        let pointer = row.as_mut_ptr();
+        let mut done = 0;
+        while done < length {
+            let count = 16.min(length - done);
+            let mut values = [Bf16::default(); 16];
+            // SAFETY: within the row. Element `i` is written where number `i / 2` was, after that was read.
+            unsafe {
+                if count == 16 {
+                    let numbers = &*pointer.add(done).cast::<[f32; 16]>();
+                    for i in 0..16 {
+                        values[i] = Bf16::round(numbers[i] * factor);
+                    }
+                    *pointer.cast::<Bf16>().add(done).cast::<[Bf16; 16]>() = values;
+                } else {
+                    for i in 0..count {
+                        values[i] = Bf16::round(*pointer.add(done + i) * factor);
+                    }
+                    std::ptr::copy_nonoverlapping(values.as_ptr(), pointer.cast::<Bf16>().add(done), count);
+                }
+            }
+            done += count;
+        }
     }
 }
 

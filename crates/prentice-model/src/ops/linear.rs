@@ -4,7 +4,7 @@
 //! gate and up). The residual is where each element's chain of additions starts, which spares a pass over memory.
 
 use crate::{
-    gemm::{Start, View, multiply},
+    gemm::{Start, multiply},
     kernels::{SharedMut, add_assign, for_each_block},
     tape::{Graph, Parameter, Tensor},
 };
@@ -42,7 +42,7 @@ impl Graph<'_> {
             residual.map_or(Start::Zero, |residual| Start::From(earlier.get(residual)))
         };
         let packed = workspace.packs.forward(workspace.compute, weight, self.parameters);
-        multiply(View::rows(earlier.get(x), x.rows, x.columns, x.columns), packed, start, out, weight.rows);
+        multiply(x.operand(earlier.get(x)), packed, start, out, weight.rows);
         self.record(Linear { x, weight, bias, residual, y });
         y
     }
@@ -54,15 +54,17 @@ impl Linear {
         let gradient = graph.parameter_gradient.as_deref_mut().expect("training");
         let (x, weight) = (self.x, self.weight);
         let dy = workspace.gradients.take(self.y);
-        let dy_view = View::rows(&dy, self.y.rows, self.y.columns, self.y.columns);
+        // Where the next operation keeps its gradient in bf16, it is half as long.
+        let is_bf16 = dy.len() < self.y.len();
+        let dy_view = Tensor { bf16: is_bf16, ..self.y }.operand(&dy);
+        assert!(!is_bf16 || (self.bias.is_none() && self.residual.is_none()), "only products read a bf16 gradient");
 
         let (mut dx, start) = workspace.gradients.borrow(x);
         let packed = workspace.packs.backward(workspace.compute, weight, graph.parameters);
         multiply(dy_view, packed, start, &mut dx, x.columns);
         workspace.gradients.put(x, dx);
 
-        let x_view = View::rows(workspace.values.get(x), x.rows, x.columns, x.columns);
-        workspace.packed_activations.pack(x_view);
+        workspace.packed_activations.pack(x.operand(workspace.values.get(x)));
         let dw = &mut gradient[weight.range()];
         multiply(dy_view.transposed(), &workspace.packed_activations, Start::Accumulate, dw, weight.columns);
 

@@ -1,8 +1,8 @@
 //! Root mean square normalisation (Zhang & Sennrich 2019, arXiv 1910.07467): `y = x / sqrt(mean(x^2) + epsilon) * w`.
 
 use crate::{
-    kernels::{SharedMut, for_each_block, sum_of_squares, vectorised},
-    tape::{Graph, Parameter, Tensor},
+    kernels::{Bf16, SharedMut, for_each_block, sum_of_squares, vectorised},
+    tape::{Graph, OperandMut, Parameter, Tensor},
 };
 
 /// Rows worked on at a time; also the blocks in which the weight's gradient is summed.
@@ -17,25 +17,33 @@ pub(crate) struct RmsNorm {
 }
 
 impl Graph<'_> {
-    /// Normalises the rows of `x` (tokens x features) and multiplies by `weight` (1 x features).
+    /// Normalises the rows of `x` (tokens x features) and multiplies by `weight` (1 x features), for matrix products.
     pub fn rms_norm(&mut self, x: Tensor, weight: Parameter, epsilon: f32) -> Tensor {
         assert_eq!(x.columns, weight.columns);
         let columns = x.columns;
-        let y = self.workspace.values.allocate(x.rows, columns);
+        let compute = self.workspace.compute;
+        let y = self.workspace.values.allocate_operand(compute, x.rows, columns);
         let inverse = self.workspace.values.allocate(x.rows, 1);
-        let isa = self.workspace.compute.kernels.isa;
+        let isa = compute.kernels.isa;
         let w = self.parameter(weight);
         let (earlier, out, inverses) = self.workspace.values.outputs(y, inverse);
         let input = earlier.get(x);
-        let (out, inverses) = (SharedMut::new(out), SharedMut::new(inverses));
+        let out = OperandMut::new(y, out);
+        let inverses = SharedMut::new(inverses);
         for_each_block(x.rows.div_ceil(ROWS), |block| {
             for row in block * ROWS..((block + 1) * ROWS).min(x.rows) {
                 let source = &input[row * columns..][..columns];
                 let factor = 1.0 / (sum_of_squares(isa, source) / columns as f32 + epsilon).sqrt();
                 // SAFETY: blocks have their own rows.
-                let (target, kept) = unsafe { (out.range(row * columns, columns), inverses.range(row, 1)) };
-                kept[0] = factor;
-                normalise(isa, source, w, factor, target);
+                unsafe {
+                    inverses.range(row, 1)[0] = factor;
+                    match &out {
+                        OperandMut::F32(out) => normalise(isa, source, w, factor, out.range(row * columns, columns)),
+                        OperandMut::Bf16(out) => {
+                            normalise_to_bf16(isa, source, w, factor, out.range(row * columns, columns));
+                        }
+                    }
+                }
             }
         });
         self.record(RmsNorm { x, weight, y, inverse });
@@ -84,6 +92,12 @@ vectorised! {
     fn normalise(x: &[f32], w: &[f32], factor: f32, y: &mut [f32]) {
         for ((y, x), w) in y.iter_mut().zip(x).zip(w) {
             *y = x * factor * w;
+        }
+    }
+
+    fn normalise_to_bf16(x: &[f32], w: &[f32], factor: f32, y: &mut [Bf16]) {
+        for ((y, x), w) in y.iter_mut().zip(x).zip(w) {
+            *y = Bf16::round(x * factor * w);
         }
     }
 
