@@ -75,17 +75,21 @@ impl AdamW {
             keep: 1.0,
         };
         let keep = (1.0 - learning_rate * weight_decay) as f32;
-        let ranges: Vec<_> =
+        let tensors: Vec<_> =
             model.tensors().iter().map(|tensor| (tensor.range.clone(), tensor.shape.len() >= 2)).collect();
-        let parameters = model.parameters_mut();
-        for (range, decays) in ranges {
-            let constants = Constants { keep: if decays { keep } else { 1.0 }, ..constants };
-            let parameters = parameters[range.clone()].par_chunks_mut(BLOCK);
-            let gradient = gradient[range.clone()].par_chunks_mut(BLOCK);
-            let mean = self.mean[range.clone()].par_chunks_mut(BLOCK);
-            let square = self.square[range].par_chunks_mut(BLOCK);
-            parameters.zip(gradient).zip(mean).zip(square).for_each(|(((p, g), m), s)| update(constants, p, g, m, s));
-        }
+        let parameters = model.parameters_mut().par_chunks_mut(BLOCK);
+        let state = self.mean.par_chunks_mut(BLOCK).zip(self.square.par_chunks_mut(BLOCK));
+        let blocks = parameters.zip(gradient.par_chunks_mut(BLOCK)).zip(state).enumerate();
+        blocks.for_each(|(block, ((p, g), (m, s)))| {
+            // A block may hold the ends of several tensors.
+            let (start, end) = (block * BLOCK, block * BLOCK + p.len());
+            let first = tensors.partition_point(|(range, _)| range.end <= start);
+            for (range, decays) in tensors[first..].iter().take_while(|(range, _)| range.start < end) {
+                let part = range.start.max(start) - start..range.end.min(end) - start;
+                let constants = Constants { keep: if *decays { keep } else { 1.0 }, ..constants };
+                update(constants, &mut p[part.clone()], &mut g[part.clone()], &mut m[part.clone()], &mut s[part]);
+            }
+        });
         norm
     }
 }

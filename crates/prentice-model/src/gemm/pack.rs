@@ -172,15 +172,16 @@ fn pack_panel(method: Method, b: Operand, first: usize, out: &mut [u32]) {
     match (method, b) {
         (Method::F32 { isa, rounded }, Operand::F32(b)) => {
             let panel = part(b, first);
-            if panel.column_stride == 1 {
-                return pack_rows(isa, panel, rounded, PANEL, out);
-            }
             #[cfg(target_arch = "x86_64")]
             if isa == Isa::Avx512 && !rounded {
                 // SAFETY: this level is chosen only where the processor supports it.
-                return unsafe { pack_x86::panel_columns(panel, out) };
+                return unsafe { pack_x86::panel_f32(panel, out) };
             }
-            pack_columns(isa, panel, rounded, out);
+            if panel.column_stride == 1 {
+                pack_rows(isa, panel, rounded, PANEL, out);
+            } else {
+                pack_columns(isa, panel, rounded, out);
+            }
         }
         #[cfg(target_arch = "x86_64")]
         // SAFETY: these methods are chosen only where the processor supports them.
@@ -200,17 +201,10 @@ crate::kernels::vectorised! {
         for k in 0..source.rows {
             let row = &source.data[k * source.row_stride..][..source.columns];
             let line = &mut out[k * width..][..width];
-            // The usual widths as arrays: a copy of a length unknown to the compiler is a call.
-            if let (Ok(line), Ok(row)) = (<&mut [u32; PANEL]>::try_from(&mut *line), <&[f32; PANEL]>::try_from(row)) {
-                *line = row.map(|value| round_word(value, rounded));
-            } else if let (Ok(line), Ok(row)) = (<&mut [u32; 12]>::try_from(&mut *line), <&[f32; 12]>::try_from(row)) {
-                *line = row.map(|value| round_word(value, rounded));
-            } else {
-                for (word, value) in line.iter_mut().zip(row) {
-                    *word = round_word(*value, rounded);
-                }
-                line[source.columns..].fill(0);
+            for (word, value) in line.iter_mut().zip(row) {
+                *word = round_word(*value, rounded);
             }
+            line[source.columns..].fill(0);
         }
     }
 
@@ -291,6 +285,11 @@ pub(super) fn pack_a<'s>(
     let start = scratch.as_ptr().align_offset(64);
     let out = &mut scratch[start..][..needed];
     match (method, a) {
+        #[cfg(target_arch = "x86_64")]
+        (Method::F32 { isa: Isa::Avx512, rounded: false }, Operand::F32(a)) if !in_lines => {
+            // SAFETY: this level is chosen only where the processor supports it.
+            unsafe { pack_x86::a_columns_f32(a, first_k, k, tile_rows, out) };
+        }
         (Method::F32 { isa, rounded }, Operand::F32(a)) => {
             for (tile, out) in out.chunks_exact_mut(stride.max(1)).enumerate() {
                 let first = tile * tile_rows;

@@ -129,9 +129,31 @@ fn store(out: &mut [u32], line: __m512i, count: usize) {
     unsafe { _mm512_mask_storeu_epi32(out.as_mut_ptr().cast(), mask(count), line) };
 }
 
-/// A panel of B, f32, from columns that are contiguous along k: `[k][32]`.
+/// A of f32 from columns that are contiguous along the rows: tiles of `[k][tile_rows]`.
 #[target_feature(enable = "avx512f")]
-pub(super) fn panel_columns(b: View, out: &mut [u32]) {
+pub(super) fn a_columns_f32(a: View, first_k: usize, k: usize, tile_rows: usize, out: &mut [u32]) {
+    // Along k outside, so that memory is read in long runs; each run is dealt out to the tiles.
+    for p in 0..k {
+        let run = &a.data[(first_k + p) * a.column_stride..][..a.rows];
+        for (tile, values) in run.chunks(tile_rows).enumerate() {
+            let line = _mm512_castps_si512(load(values, values.len()));
+            store(&mut out[(tile * k + p) * tile_rows..], line, tile_rows);
+        }
+    }
+}
+
+/// A panel of B, f32: `[k][32]`.
+#[target_feature(enable = "avx512f")]
+pub(super) fn panel_f32(b: View, out: &mut [u32]) {
+    if b.column_stride == 1 {
+        for (k, line) in out.chunks_exact_mut(PANEL).enumerate().take(b.rows) {
+            let row = &b.data[k * b.row_stride..][..b.columns];
+            let (left, right) = row.split_at(b.columns.min(16));
+            store(line, _mm512_castps_si512(load(left, left.len())), 16);
+            store(&mut line[16..], _mm512_castps_si512(load(right, right.len())), 16);
+        }
+        return;
+    }
     for half in (0..PANEL).step_by(16) {
         for k in (0..b.rows).step_by(16) {
             let height = 16.min(b.rows - k);
