@@ -131,18 +131,30 @@ pub fn format(vocabulary: &Vocabulary, parts: Parts<'_>, order: Order, max_token
     })
 }
 
-/// The prompt, in PSM order and of at most `max_tokens`, after which a model writes the middle.
+/// The prompt, of at most `max_tokens`, after which a model writes the middle.
+///
+/// In PSM order the suffix stands between the cursor and what the model writes; in SPM order the text before the cursor
+/// is the last thing the model sees, so that a small model can go on from it as in plain text.
 ///
 /// What is far from the cursor is left out: the start of the prefix and the end of the suffix, which gets at most a
 /// quarter of the room, because code depends more on what comes before. Fewer than 3 tokens hold no prompt.
-pub fn infilling_prompt(vocabulary: &Vocabulary, prefix: &str, suffix: &str, max_tokens: usize) -> Vec<u32> {
+pub fn infilling_prompt(
+    vocabulary: &Vocabulary,
+    prefix: &str,
+    suffix: &str,
+    order: Order,
+    max_tokens: usize,
+) -> Vec<u32> {
     let special = vocabulary.special();
     let room = max_tokens.saturating_sub(3);
     let suffix = vocabulary.encode(suffix);
     let suffix = first(&suffix, room / 4);
     let prefix = vocabulary.encode(prefix);
     let prefix = last(&prefix, room - suffix.len());
-    [&[special.fim_prefix], prefix, &[special.fim_suffix], suffix, &[special.fim_middle]].concat()
+    match order {
+        Order::Psm => [&[special.fim_prefix], prefix, &[special.fim_suffix], suffix, &[special.fim_middle]].concat(),
+        Order::Spm => [&[special.fim_prefix, special.fim_suffix], suffix, &[special.fim_middle], prefix].concat(),
+    }
 }
 
 fn first(ids: &[u32], count: usize) -> &[u32] {
@@ -276,7 +288,7 @@ mod tests {
     #[test]
     fn prompts_keep_what_is_near_the_cursor() {
         let check = |prefix: &str, suffix: &str, max_tokens: usize, expected: Expect| {
-            let prompt = infilling_prompt(vocabulary(), prefix, suffix, max_tokens);
+            let prompt = infilling_prompt(vocabulary(), prefix, suffix, Order::Psm, max_tokens);
             assert!(prompt.len() <= max_tokens);
             expected.assert_eq(&vocabulary().spell(&prompt));
         };
@@ -293,5 +305,7 @@ mod tests {
         check("12", "1234567890", 15, expect!["<fim_prefix>12<fim_suffix>123<fim_middle>"]);
         check("1234567890", "", 8, expect!["<fim_prefix>67890<fim_suffix><fim_middle>"]);
         check("1234567890", "1234567890", 3, expect!["<fim_prefix><fim_suffix><fim_middle>"]);
+        let spm = infilling_prompt(vocabulary(), "1234567890", "1234567890", Order::Spm, 15);
+        expect!["<fim_prefix><fim_suffix>123<fim_middle>234567890"].assert_eq(&vocabulary().spell(&spm));
     }
 }

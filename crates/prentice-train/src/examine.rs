@@ -4,6 +4,8 @@
 //!   the context's length from its own beginning only.
 //! * *Single-line infilling*: one line (without its indentation) is taken out; the model sees what is before and after
 //!   it and writes greedily to the end of the line. Exact match and edit similarity, white space at the ends ignored.
+//!   The prompt is in SPM order: the text before the cursor comes last, so that a small model goes on from it as in
+//!   plain text (in PSM order the suffix stands in between, and models of a million parameters do not see across it).
 //!   Lines under eight characters and lines that only hold a comment are not asked for: they would flatter copying.
 //!
 //! Two baselines stand beside them: a unigram model (token frequencies of the training text, add-one smoothed), and
@@ -361,7 +363,7 @@ impl<'m> LineCompleter<'m> {
         let end = self.vocabulary.special().end_of_text;
         let room = self.generator.context().saturating_sub(LINE_TOKENS + 1);
         let mut prompt = vec![end];
-        prompt.extend(infilling_prompt(self.vocabulary, prefix, suffix, room));
+        prompt.extend(infilling_prompt(self.vocabulary, prefix, suffix, fim::Order::Spm, room));
         let ends_line = &self.ends_line;
         let stop = |id: u32| id == end || ends_line.get(id as usize).copied().unwrap_or(true);
         let generated = self.generator.generate(&prompt, LINE_TOKENS, options, stop);
