@@ -1,0 +1,391 @@
+//! What was said on the command line. What it means is decided in [`crate::commands`].
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use prentice_corpus::Policy;
+use prentice_tokens::FimOptions;
+
+/// Train, examine and use a code model on your own repositories, on this machine
+#[derive(Debug, Parser)]
+#[command(name = "prentice", version, arg_required_else_help = true, max_term_width = 100)]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub command: Command,
+
+    #[command(flatten)]
+    pub common: Common,
+}
+
+#[derive(Debug, Args)]
+pub struct Common {
+    /// Write events as JSON lines to standard output; the last is the summary
+    #[arg(long, global = true)]
+    pub json: bool,
+
+    /// Show warnings and results only
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+
+    /// Threads to use; results do not depend on it [default: all cores]
+    #[arg(long, global = true, value_name = "N")]
+    pub threads: Option<usize>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Quickstart(Quickstart),
+    /// Build and explain corpora
+    #[command(subcommand)]
+    Corpus(Corpus),
+    /// Learn vocabularies and encode corpora
+    #[command(subcommand)]
+    Tokens(Tokens),
+    /// Train, inspect and run models
+    #[command(subcommand)]
+    Model(Model),
+    Eval(Eval),
+    Complete(Complete),
+}
+
+/// Curate a tree, train a small model on it, examine it and write a report
+///
+/// Works offline. A second run reuses every stage whose inputs and options are the same; a killed run continues.
+///
+/// Example: prentice quickstart ~/src/project --minutes 5
+#[derive(Debug, Args)]
+pub struct Quickstart {
+    /// A directory, git work tree or unpacked source package
+    #[arg(default_value = ".")]
+    pub path: PathBuf,
+
+    /// Time for the whole run
+    #[arg(long, default_value_t = 5.0, value_name = "N", allow_negative_numbers = true)]
+    pub minutes: f64,
+
+    /// Where results and reusable stages go
+    #[arg(long, default_value = ".prentice", value_name = "DIR")]
+    pub out: PathBuf,
+
+    #[command(flatten)]
+    pub curation: Curation,
+
+    /// The dial: layers of the model, from which its other sizes follow [default: by corpus, cores and time]
+    #[arg(long, value_name = "N")]
+    pub layers: Option<usize>,
+
+    #[command(flatten)]
+    pub arithmetic: Arithmetic,
+
+    /// Seed of everything random
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub seed: u64,
+}
+
+#[derive(Debug, Args)]
+pub struct Curation {
+    /// `own`: the code is yours, no licence is asked for; `permissive`: only files with permissive licence evidence
+    #[arg(long, default_value_t = Policy::Own)]
+    pub policy: Policy,
+
+    /// Share of the files held out for examination, chosen by content
+    #[arg(long, default_value_t = 0.05, value_name = "SHARE", allow_negative_numbers = true)]
+    pub held_out: f64,
+}
+
+#[derive(Clone, Copy, Debug, Args)]
+pub struct Arithmetic {
+    /// Arithmetic of matrix products
+    #[arg(long, value_enum, default_value_t = PrecisionChoice::Auto)]
+    pub precision: PrecisionChoice,
+
+    /// Processor instructions to use [default: the fastest this machine has]
+    #[arg(long, value_enum, value_name = "NAME")]
+    pub kernels: Option<KernelChoice>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PrecisionChoice {
+    /// bf16 where the processor computes it faster, else f32
+    Auto,
+    F32,
+    Bf16,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum KernelChoice {
+    Portable,
+    Avx2,
+    Avx512,
+    Avx512bf16,
+    Amx,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Corpus {
+    /// Curate a tree into a corpus
+    ///
+    /// Example: prentice corpus build ~/src/project --policy permissive --out corpus
+    Build {
+        /// A directory, git work tree or unpacked source package
+        path: PathBuf,
+        /// Where the corpus goes
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+        #[command(flatten)]
+        curation: Curation,
+    },
+    /// Show what was dropped from a corpus and why
+    ///
+    /// Example: prentice corpus explain --reason no-licence
+    Explain {
+        /// The corpus [default: that of the last quickstart]
+        #[arg(value_name = "DIR")]
+        corpus: Option<PathBuf>,
+        /// Show the files that a reason applies to
+        #[arg(long, value_name = "ID")]
+        reason: Option<String>,
+        /// Show the files whose origin and path contain a text
+        #[arg(long, value_name = "TEXT")]
+        path: Option<String>,
+        /// Show at most this many files
+        #[arg(long, default_value_t = 20, value_name = "N")]
+        limit: usize,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Tokens {
+    /// Learn a byte-level BPE vocabulary from a corpus
+    ///
+    /// Example: prentice tokens train --corpus corpus --out vocabulary --size 8192
+    Train {
+        /// The corpus
+        #[arg(long, value_name = "DIR")]
+        corpus: PathBuf,
+        /// Tokens in the vocabulary
+        #[arg(long, default_value_t = 4096, value_name = "N")]
+        size: usize,
+        /// Where tokenizer.json goes
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
+    Encode(Encode),
+}
+
+/// Encode a corpus into token shards, with fill-in-the-middle
+///
+/// Example: prentice tokens encode --corpus corpus --vocabulary vocabulary --out tokens
+#[derive(Debug, Args)]
+pub struct Encode {
+    /// The corpus
+    #[arg(long, value_name = "DIR")]
+    pub corpus: PathBuf,
+
+    /// A tokenizer.json, or a directory with one
+    #[arg(long, value_name = "PATH")]
+    pub vocabulary: PathBuf,
+
+    /// Tokens in a row
+    #[arg(long, default_value_t = 512, value_name = "N")]
+    pub context: u32,
+
+    /// Passes over the corpus, each with other holes
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub passes: u32,
+
+    /// Share of the pieces that are rearranged for fill-in-the-middle
+    #[arg(long, default_value_t = FimOptions::default().rate, value_name = "SHARE", allow_negative_numbers = true)]
+    pub fim_rate: f64,
+
+    /// Share of the rearranged pieces with the suffix first
+    #[arg(long, default_value_t = FimOptions::default().spm_rate, value_name = "SHARE", allow_negative_numbers = true)]
+    pub spm_rate: f64,
+
+    /// Where train.tokens, held-out.tokens and tokenizer.json go
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+
+    /// Seed of holes and order
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub seed: u64,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Model {
+    Train(Box<ModelTrain>),
+    Generate(Generate),
+    /// Show sizes, vocabulary and origin of a model
+    Info {
+        /// The model [default: that of the last quickstart]
+        #[arg(value_name = "DIR")]
+        model: Option<PathBuf>,
+    },
+}
+
+/// Pre-train a model on token shards; a killed run continues
+///
+/// Example: prentice model train --tokens tokens --out run --minutes 30
+#[derive(Debug, Args)]
+pub struct ModelTrain {
+    /// A directory with train.tokens, held-out.tokens and tokenizer.json
+    #[arg(long, value_name = "DIR")]
+    pub tokens: PathBuf,
+
+    /// Where checkpoints and the model go
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+
+    #[command(flatten)]
+    pub budget: BudgetChoice,
+
+    /// The dial: layers of the model [default: by corpus, cores and time]
+    #[arg(long, value_name = "N")]
+    pub layers: Option<usize>,
+
+    /// Rows of the shard in a step [default: by the dial]
+    #[arg(long, value_name = "N")]
+    pub batch_rows: Option<usize>,
+
+    /// Peak learning rate [default: by the dial]
+    #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
+    pub learning_rate: Option<f64>,
+
+    /// Steps of linear warm-up
+    #[arg(long, default_value_t = 50, value_name = "N")]
+    pub warmup: u64,
+
+    /// Shape of the learning rate
+    #[arg(long, value_enum, default_value_t = ScheduleChoice::Wsd)]
+    pub schedule: ScheduleChoice,
+
+    /// Steps between checkpoints; 0 for one a minute
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub checkpoint_every: u64,
+
+    /// Steps between held-out measurements; 0 for about ten
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub evaluate_every: u64,
+
+    #[command(flatten)]
+    pub arithmetic: Arithmetic,
+
+    /// Seed of everything random
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub seed: u64,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct BudgetChoice {
+    /// Train for about this long
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub minutes: Option<f64>,
+
+    /// Train on at least this many tokens
+    #[arg(long = "tokens-budget", value_name = "N")]
+    pub tokens_budget: Option<u64>,
+
+    /// Train for this many steps
+    #[arg(long, value_name = "N")]
+    pub steps: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ScheduleChoice {
+    /// Warm-up, stable, decay
+    Wsd,
+    /// Half a cosine
+    Cosine,
+}
+
+/// Continue a text
+///
+/// Example: prentice model generate --prompt "def main("
+#[derive(Debug, Args)]
+pub struct Generate {
+    /// What to continue; `-` reads standard input
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    pub prompt: String,
+
+    /// The model [default: that of the last quickstart]
+    #[arg(long, value_name = "DIR")]
+    pub model: Option<PathBuf>,
+
+    /// Most tokens to write
+    #[arg(long, default_value_t = 128, value_name = "N")]
+    pub max_tokens: usize,
+
+    /// 0 always takes the most probable token
+    #[arg(long, default_value_t = 0.8, value_name = "T", allow_negative_numbers = true)]
+    pub temperature: f32,
+
+    /// Only the most probable tokens that together have this probability
+    #[arg(long, default_value_t = 0.95, value_name = "P", allow_negative_numbers = true)]
+    pub top_p: f32,
+
+    /// Only this many of the most probable tokens; 0 for all
+    #[arg(long, default_value_t = 0)]
+    pub top_k: usize,
+
+    /// Seed of the choice
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub seed: u64,
+
+    #[command(flatten)]
+    pub arithmetic: Arithmetic,
+}
+
+/// Examine a model on held-out files
+///
+/// Bits per byte, next-token top-1, single-line infilling; beside a unigram model and copying the nearest earlier line.
+///
+/// Example: prentice eval --model run/model --corpus corpus --out eval.json
+#[derive(Debug, Args)]
+pub struct Eval {
+    /// The model [default: that of the last quickstart]
+    #[arg(long, value_name = "DIR")]
+    pub model: Option<PathBuf>,
+
+    /// A corpus with held-out files [default: that of the last quickstart]
+    #[arg(long, value_name = "DIR")]
+    pub corpus: Option<PathBuf>,
+
+    /// Held-out text to examine, in bytes
+    #[arg(long, default_value_t = 1_000_000, value_name = "N")]
+    pub bytes: u64,
+
+    /// Lines to fill in
+    #[arg(long, default_value_t = 200, value_name = "N")]
+    pub holes: usize,
+
+    /// Also write every figure and every line as JSON
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+
+    /// Seed of the choice of files and lines
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub seed: u64,
+
+    #[command(flatten)]
+    pub arithmetic: Arithmetic,
+}
+
+/// Complete the line at a place in a file
+///
+/// Prints what the model would insert.
+///
+/// Example: prentice complete src/main.rs:12:9
+#[derive(Debug, Args)]
+pub struct Complete {
+    /// FILE:LINE or FILE:LINE:COLUMN, counted from 1 in lines and characters; without a column, the end of the line
+    #[arg(value_name = "PLACE")]
+    pub place: String,
+
+    /// The model [default: that of the last quickstart]
+    #[arg(long, value_name = "DIR")]
+    pub model: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub arithmetic: Arithmetic,
+}

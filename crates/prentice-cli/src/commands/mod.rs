@@ -1,0 +1,155 @@
+//! What the commands mean: one file each, on top of the libraries.
+//!
+//! Results go to stdout and everything else to stderr; with `--json`, events go to stdout and the last is the summary.
+
+mod complete;
+mod corpus;
+mod eval;
+mod model;
+mod quickstart;
+mod tokens;
+
+use std::{
+    fs::{File, TryLockError},
+    path::Path,
+};
+
+use prentice_base::{Event, FileError, RunManifest, StageError, files};
+use serde_json::Value;
+
+use crate::{
+    arguments::{Arguments, Command, Common, Corpus, Curation, Model, Tokens},
+    error::{CliError, ErrorKind},
+    progress::Reporter,
+    terminal,
+};
+
+/// Does what was asked.
+pub fn run(arguments: Arguments) -> Result<(), CliError> {
+    let session = Session::start(&arguments.common)?;
+    let result = match arguments.command {
+        Command::Quickstart(quickstart) => quickstart::run(&session, quickstart),
+        Command::Corpus(Corpus::Build { path, out, curation }) => corpus::build(&session, &path, &out, &curation),
+        Command::Corpus(Corpus::Explain { corpus, reason, path, limit }) => {
+            corpus::explain(&session, corpus, reason, path, limit)
+        }
+        Command::Tokens(Tokens::Train { corpus, size, out }) => tokens::train(&session, &corpus, size, &out),
+        Command::Tokens(Tokens::Encode(encode)) => tokens::encode(&session, encode),
+        Command::Model(Model::Train(train)) => model::train(&session, *train),
+        Command::Model(Model::Generate(generate)) => model::generate(&session, generate),
+        Command::Model(Model::Info { model }) => model::info(&session, model),
+        Command::Eval(eval) => eval::run(&session, eval),
+        Command::Complete(complete) => complete::run(&session, complete),
+    };
+    let written = session.reporter.finish().map_err(FileError::new("write", "standard output"));
+    result.and(Ok(written?)).map_err(with_some_hint)
+}
+
+/// Nobody is left without an idea of what to do.
+fn with_some_hint(error: CliError) -> CliError {
+    match (error.hints.is_empty(), error.kind) {
+        (false, _) => error,
+        (true, ErrorKind::Environment) => {
+            error.hint("check the path and the disk it is on, then run the command again")
+        }
+        (true, _) => error.hint("`prentice help` and `prentice COMMAND --help` say what is expected"),
+    }
+}
+
+/// What every command has at hand.
+pub struct Session {
+    reporter: Reporter,
+    json: bool,
+}
+
+impl Session {
+    fn start(common: &Common) -> Result<Self, CliError> {
+        if let Some(threads) = common.threads {
+            if threads == 0 {
+                return Err(CliError::new(ErrorKind::Usage, "--threads 0 leaves nobody to do the work")
+                    .hint("leave out --threads to use all cores"));
+            }
+            rayon::ThreadPoolBuilder::new().num_threads(threads).build_global()?;
+        }
+        Ok(Self { reporter: Reporter::new(common.json, common.quiet), json: common.json })
+    }
+
+    /// Shows an event.
+    pub fn emit(&self, event: Event) {
+        self.reporter.emit(event);
+    }
+
+    /// Gives the result: `summary` to programs, `text` to people.
+    pub fn conclude(&self, summary: Value, text: &str) -> Result<(), CliError> {
+        self.reporter.finish()?;
+        if self.json {
+            self.emit(Event::Summary(summary));
+            return Ok(());
+        }
+        Ok(terminal::print(text).map_err(FileError::new("write", "standard output"))?)
+    }
+}
+
+/// An error in what was said.
+fn usage(message: impl Into<String>, hint: impl Into<String>) -> CliError {
+    CliError::new(ErrorKind::Usage, message).hint(hint)
+}
+
+/// Refuses a number of minutes in which nothing can be done.
+fn check_minutes(minutes: f64) -> Result<(), CliError> {
+    if minutes.is_finite() && minutes > 0.0 {
+        return Ok(());
+    }
+    let what = if minutes <= 0.0 { "leaves no time to train" } else { "is no length of time" };
+    Err(usage(format!("--minutes {minutes} {what}"), "give a number above 0; 5 is a good start"))
+}
+
+/// Refuses a share that leaves one side without files.
+fn check_curation(curation: &Curation) -> Result<(), CliError> {
+    if curation.held_out > 0.0 && curation.held_out <= 0.5 {
+        return Ok(());
+    }
+    let message = format!("--held-out {} is not a share above 0 and up to 0.5", curation.held_out);
+    Err(usage(message, "0.05 holds out one file in twenty"))
+}
+
+/// Refuses a rate that is not between 0 and 1.
+fn check_rate(option: &str, rate: f64) -> Result<(), CliError> {
+    if (0.0..=1.0).contains(&rate) {
+        return Ok(());
+    }
+    Err(usage(format!("{option} {rate} is not a share from 0 to 1"), "0.5 is the default"))
+}
+
+/// Refuses a number of layers that no model here can have.
+fn check_layers(layers: Option<usize>) -> Result<(), CliError> {
+    match layers {
+        Some(layers) if !(1..=32).contains(&layers) => {
+            let message = format!("--layers {layers} is out of range");
+            Err(usage(message, "give a number from 1 to 32, or leave it out for one that suits corpus and time"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Keeps other processes out of a directory until the value is dropped.
+fn lock(directory: &Path, stage: &str) -> Result<File, CliError> {
+    files::create_dir(directory)?;
+    let path = directory.join("lock");
+    let file = File::create(&path).map_err(FileError::new("create", &path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            Err(StageError::Busy { stage: stage.to_owned(), directory: directory.to_owned() }.into())
+        }
+        Err(TryLockError::Error(source)) => Err(FileError::new("lock", path)(source).into()),
+    }
+}
+
+/// Writes how a result came about beside it, last.
+fn write_manifest(directory: &Path, manifest: &RunManifest) -> Result<(), CliError> {
+    Ok(files::write_atomic(
+        &directory.join("manifest.json"),
+        format!("{:#}\n", serde_json::to_value(manifest)?).as_bytes(),
+    )?)
+}

@@ -1,0 +1,290 @@
+//! `prentice quickstart`: curate, tokenise, train, examine, report, and say what to do next.
+//!
+//! Results appear together under `<out>/quickstart` when everything is done; the stages are cached under `<out>/runs`.
+//! Nothing is created where the tree cannot be used.
+
+mod present;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Instant,
+};
+
+use prentice_base::{Event, FileError, Seed, StageCache, files};
+use prentice_corpus::Split;
+use prentice_model::Compute;
+use prentice_tokens::{EncodeOptions, FimOptions};
+use prentice_train::{
+    checkpoint,
+    examine::ExamineOptions,
+    optimiser::AdamWOptions,
+    plan::{self, Dial, Plan},
+    pretrain::{Budget, PretrainOptions},
+    schedule::Schedule,
+};
+use serde_json::{Value, json};
+
+use self::present::{Results, completions, ending, next_commands, report};
+use crate::{
+    arguments::Quickstart,
+    budget::{self, Held, MemoryPlan, TimePlan},
+    commands::{Session, check_curation, check_layers, check_minutes, corpus::decide_options},
+    defaults::{self, QUICKSTART, SUMMARY_FILE},
+    error::CliError,
+    memory,
+    report::render,
+    stages::{self, Context, EXAMINATION_FILE, keep_out_of_git},
+};
+
+/// Name of the report.
+const REPORT_FILE: &str = "report.html";
+
+/// The whole life of a small model.
+pub fn run(session: &Session, arguments: Quickstart) -> Result<(), CliError> {
+    check_minutes(arguments.minutes)?;
+    check_curation(&arguments.curation)?;
+    check_layers(arguments.layers)?;
+    let compute = defaults::compute(arguments.arithmetic)?;
+    let began = Instant::now();
+    let events = |event| session.emit(event);
+    let seed = Seed(arguments.seed);
+    let cache = StageCache::new(arguments.out.join("runs"));
+    let context = Context { cache, seed, compute, events: &events };
+
+    let curated = stages::curate(&context, &arguments.path, &decide_options(&arguments.curation))?;
+    let corpus = curated.value;
+    let funnel = corpus.funnel();
+    memory::release();
+    let with_corpus = budget::held_now();
+    let mapped = funnel.train.bytes + funnel.held_out.bytes;
+    let held = Held { before: with_corpus.saturating_sub(mapped), with_corpus };
+
+    let time = budget::time(arguments.minutes, funnel.train.bytes);
+    let dial = Dial {
+        corpus_bytes: funnel.train.bytes,
+        seconds: time.train,
+        threads: rayon::current_num_threads(),
+        layers: arguments.layers,
+    };
+    let plan = plan::plan(&dial, compute);
+    let config = plan::config(plan.vocabulary, plan.layers);
+    let needed = MemoryPlan::new(held, funnel.train.bytes, &config, &plan, compute);
+    session.emit(Event::Plan(plan_in_numbers(&funnel, &plan, &time, &needed, compute)));
+
+    let encode = EncodeOptions { context: plan.context as u32, fim: FimOptions::default(), passes: plan.passes, seed };
+    let encoded = stages::tokenise(&context, &corpus, plan.vocabulary, &encode)?;
+    // Training reads the shards only: what it does not need goes, and is opened again afterwards.
+    drop(corpus);
+    memory::release();
+    let options = PretrainOptions {
+        budget: Budget::Seconds(time.train),
+        batch_rows: plan.batch_rows,
+        learning_rate: plan.learning_rate,
+        warmup_steps: 50,
+        schedule: Schedule::WSD,
+        optimiser: AdamWOptions::default(),
+        evaluate_every: 0,
+        evaluation_rows: 32,
+        checkpoint_every: 0,
+        seed,
+    };
+    let trained = stages::train(&context, &encoded.value, &config, &options)?;
+    memory::release();
+    let corpus = prentice_corpus::Corpus::open(&curated.directory).map_err(crate::advice::corpus)?;
+    let examine = ExamineOptions {
+        context: plan.context,
+        bytes: ((200_000.0 * arguments.minutes) as u64).clamp(50_000, 2_000_000),
+        holes: ((40.0 * arguments.minutes) as usize).clamp(30, 300),
+        seed,
+    };
+    // Only the run that trains shows how much training takes; later ones repeat what it showed.
+    let memory_figures = || match trained.reused {
+        true => Value::Null,
+        false => json!({"planned_memory_bytes": needed.peak(), "peak_memory_bytes": memory::peak()}),
+    };
+    let examined = stages::examination(
+        &context,
+        &trained.value.model,
+        &encoded.value.vocabulary,
+        &corpus,
+        &examine,
+        memory_figures,
+    )?;
+
+    let place = Place::new(&arguments.out)?;
+    let documents: Vec<_> = corpus.documents(Split::HeldOut).collect();
+    let completions = completions(&examined.value, &documents);
+    let next = next_commands(
+        &place,
+        &arguments.path,
+        &curated.directory,
+        funnel.languages.first().map(|one| one.name.as_str()),
+        &completions,
+    );
+    let reused: Vec<&str> = [
+        ("corpus", curated.reused),
+        ("tokens", encoded.reused),
+        ("train", trained.reused),
+        ("examine", examined.reused),
+    ]
+    .into_iter()
+    .filter_map(|(stage, reused)| reused.then_some(stage))
+    .collect();
+    let results = Results {
+        path: &arguments.path,
+        corpus: &corpus,
+        funnel: &funnel,
+        plan: &plan,
+        time: &time,
+        config: &config,
+        compute,
+        options: &options,
+        epochs: budget::epochs(trained.value.state.tokens, &encoded.value.train, plan.passes),
+        state: &trained.value.state,
+        examination: &examined.value,
+        completions,
+        stages: vec![curated.manifest, encoded.manifest, trained.manifest, examined.manifest],
+        next,
+    };
+    let page = render(&report(&results));
+    let overall = &examined.value.overall;
+    let state = &trained.value.state;
+    let figures = &results.stages[3].summary["figures"];
+    let summary = json!({
+        "bits_per_byte": overall.bits_per_byte,
+        "unigram_bits_per_byte": overall.unigram_bits_per_byte,
+        "top1": overall.top1,
+        "fim_exact_match": overall.fim_exact_match,
+        "fim_exact_match_copy": overall.fim_exact_match_copy,
+        "fim_edit_similarity": overall.fim_edit_similarity,
+        "fim_edit_similarity_copy": overall.fim_edit_similarity_copy,
+        "tokens_per_second": trained.value.tokens_per_second(),
+        "parameters": config.parameter_count(),
+        "steps": state.step,
+        "tokens": state.tokens,
+        "seconds": began.elapsed().as_secs_f64(),
+        "planned_memory_bytes": figures["planned_memory_bytes"],
+        "peak_memory_bytes": figures["peak_memory_bytes"],
+        "report": place.name(REPORT_FILE),
+        "model": place.name("model"),
+        "corpus": place.of(&curated.directory),
+        "reused": reused,
+    });
+
+    let write = |directory: &Path| -> Result<(), CliError> {
+        keep_out_of_git(directory)?;
+        checkpoint::save_model(&directory.join("model"), &trained.value.model, &encoded.value.vocabulary)?;
+        files::write_atomic(&directory.join(REPORT_FILE), page.as_bytes())?;
+        let examination = serde_json::to_vec_pretty(&examined.value)?;
+        files::write_atomic(&directory.join(EXAMINATION_FILE), &examination)?;
+        Ok(files::write_atomic(&directory.join(SUMMARY_FILE), format!("{summary:#}\n").as_bytes())?)
+    };
+    replace_directory(&arguments.out.join(QUICKSTART), write)?;
+    let text = ending(&results, &reused, &place.shown(REPORT_FILE));
+    session.conclude(summary, &text)
+}
+
+/// The plan for programs and, group by group, for people.
+fn plan_in_numbers(
+    funnel: &prentice_corpus::Funnel,
+    plan: &Plan,
+    time: &TimePlan,
+    memory: &MemoryPlan,
+    compute: Compute,
+) -> Value {
+    json!({
+        "corpus": {
+            "files": funnel.train.files + funnel.held_out.files,
+            "train_bytes": funnel.train.bytes,
+            "held_out_bytes": funnel.held_out.bytes,
+        },
+        "model": {
+            "parameters": plan.parameters,
+            "layers": plan.layers,
+            "hidden": plan.hidden,
+            "vocabulary": plan.vocabulary,
+            "precision": compute.precision,
+            "kernels": compute.kernels.to_string(),
+        },
+        "training": {
+            "tokens": plan.tokens as u64,
+            "context": plan.context,
+            "batch": plan.batch_rows * plan.context,
+            "tokens_per_second": plan.tokens_per_second.round(),
+        },
+        "time_seconds": time,
+        "memory_bytes": memory,
+        "peak_memory_bytes": memory.peak(),
+    })
+}
+
+/// Fills a directory beside `path` and puts it in its place when it is complete.
+fn replace_directory(path: &Path, fill: impl FnOnce(&Path) -> Result<(), CliError>) -> Result<(), CliError> {
+    let partial = path.with_file_name(format!(".partial-{QUICKSTART}"));
+    let remove = |directory: &Path| {
+        if directory.exists() {
+            fs::remove_dir_all(directory).map_err(FileError::new("replace", directory))?;
+        }
+        Ok::<(), FileError>(())
+    };
+    remove(&partial)?;
+    files::create_dir(&partial)?;
+    let filled = fill(&partial).and_then(|()| {
+        remove(path)?;
+        Ok(fs::rename(&partial, path).map_err(FileError::new("write", path))?)
+    });
+    filled.inspect_err(|_| drop(fs::remove_dir_all(&partial)))
+}
+
+/// Where the results lie, and how they are called.
+pub struct Place {
+    /// The output directory as given.
+    out: PathBuf,
+    /// What paths in the summary are relative to; `None` where they are absolute.
+    base: Option<PathBuf>,
+    canonical: PathBuf,
+    /// Whether commands find the results without being told.
+    is_default: bool,
+}
+
+impl Place {
+    fn new(out: &Path) -> Result<Self, CliError> {
+        let canonical = fs::canonicalize(out).map_err(FileError::new("find", out))?;
+        let base = canonical
+            .file_name()
+            .filter(|name| *name == defaults::STATE)
+            .and_then(|_| canonical.parent())
+            .map(Path::to_owned);
+        let here = std::env::current_dir().and_then(fs::canonicalize)?;
+        // The nearest one counts.
+        let is_default = base.as_ref().is_some_and(|base| {
+            here.ancestors()
+                .find(|above| {
+                    *above == base || above.join(defaults::STATE).join(QUICKSTART).join(SUMMARY_FILE).exists()
+                })
+                .is_some_and(|nearest| nearest == base)
+        });
+        Ok(Self { out: out.to_owned(), base, canonical, is_default })
+    }
+
+    /// A result as the summary calls it.
+    fn name(&self, result: &str) -> String {
+        self.relative(&self.canonical.join(QUICKSTART).join(result))
+    }
+
+    /// A directory of a stage as the summary calls it.
+    fn of(&self, directory: &Path) -> String {
+        let inner = directory.strip_prefix(&self.out).unwrap_or(directory);
+        self.relative(&self.canonical.join(inner))
+    }
+
+    fn relative(&self, path: &Path) -> String {
+        self.base.as_ref().and_then(|base| path.strip_prefix(base).ok()).unwrap_or(path).display().to_string()
+    }
+
+    /// A result as the user reaches it from here.
+    fn shown(&self, result: &str) -> String {
+        self.out.join(QUICKSTART).join(result).display().to_string()
+    }
+}

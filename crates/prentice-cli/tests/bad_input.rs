@@ -1,0 +1,593 @@
+//! Everything that users, disks and trees do wrong: an `error:` that says what and where, a `hint:` that says what next,
+//! the exit code, and nothing half-written.
+
+mod common;
+
+use std::fs;
+
+use common::{Sandbox, source, truncate};
+use expect_test::{Expect, expect};
+
+/// A quickstart that fails, and leaves nothing.
+fn quickstart_fails(sandbox: &Sandbox, expected: Expect) {
+    sandbox.check(&mut sandbox.prentice("quickstart tree --minutes 0.05 --out out --quiet"), expected);
+    assert_eq!(sandbox.listing("out"), [""; 0]);
+    assert!(!sandbox.path("out").exists());
+}
+
+#[test]
+fn a_tree_that_is_not_there() {
+    quickstart_fails(
+        &Sandbox::new(),
+        expect![[r#"
+        error: tree does not exist
+        hint: check the spelling; a relative path starts at the current directory
+        exit code 2
+    "#]],
+    );
+}
+
+#[test]
+fn an_empty_directory() {
+    let sandbox = Sandbox::new();
+    fs::create_dir(sandbox.path("tree")).unwrap();
+    quickstart_fails(
+        &sandbox,
+        expect![[r#"
+        error: no files in tree
+        hint: give a directory with source code; files that `.gitignore` names do not count
+        exit code 2
+    "#]],
+    );
+}
+
+#[test]
+fn only_binaries() {
+    let sandbox = Sandbox::new();
+    sandbox.write("tree/a.o", [0x7f, b'E', b'L', b'F', 0, 0]);
+    sandbox.write("tree/b.png", [0x89, b'P', 0, 0]);
+    quickstart_fails(
+        &sandbox,
+        expect![[r#"
+        error: nothing usable in tree: 2 binary
+        hint: a corpus needs text in UTF-8; give a directory with source code
+        exit code 2
+    "#]],
+    );
+}
+
+#[test]
+fn text_that_is_not_utf8() {
+    let sandbox = Sandbox::new();
+    sandbox
+        .write("tree/latin1.py", source(0).replace("Module", "M\u{e9}").chars().map(|c| c as u8).collect::<Vec<u8>>());
+    quickstart_fails(
+        &sandbox,
+        expect![[r#"
+        error: nothing usable in tree: 1 not-utf8
+        hint: a corpus needs text in UTF-8; give a directory with source code
+        exit code 2
+    "#]],
+    );
+}
+
+#[test]
+fn files_that_are_all_dropped() {
+    let sandbox = Sandbox::new();
+    sandbox.write("tree/short.py", "x = 1\n");
+    sandbox.write("tree/empty.py", "");
+    quickstart_fails(
+        &sandbox,
+        expect![[r#"
+        error: no document is kept: 1 empty, 1 too-few-characters, 1 too-few-words, 1 too-few-lines, 1 few-letters
+        hint: give a tree with more code that people wrote: the names are those of the rules that dropped it
+        exit code 1
+    "#]],
+    );
+}
+
+#[test]
+fn a_single_file_leaves_nothing_to_examine_on() {
+    let sandbox = Sandbox::new();
+    sandbox.tree("tree", 1);
+    quickstart_fails(
+        &sandbox,
+        expect![[r#"
+        error: only one file in tree is kept: none is left to examine on
+        hint: give a tree with more source files
+        exit code 1
+    "#]],
+    );
+}
+
+#[test]
+fn a_file_that_is_no_tree() {
+    let sandbox = Sandbox::new();
+    let pipe = sandbox.path("tree");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    quickstart_fails(
+        &sandbox,
+        expect![[r#"
+        error: tree is neither a directory nor a file
+        hint: give a directory with source code, or one source file
+        exit code 2
+    "#]],
+    );
+}
+
+#[test]
+#[cfg(unix)]
+fn what_cannot_be_used_is_left_out_and_the_rest_works() {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    let sandbox = Sandbox::new();
+    sandbox.tree("tree", 4);
+    symlink(sandbox.path("tree"), sandbox.path("tree/loop")).unwrap();
+    symlink("b", sandbox.path("tree/a")).unwrap();
+    symlink("a", sandbox.path("tree/b")).unwrap();
+    sandbox.write("tree/latin1.py", b"# caf\xe9\n");
+    // 2 GB that take no room: a sparse file.
+    fs::File::create(sandbox.path("tree/huge.py")).unwrap().set_len(2 << 30).unwrap();
+    sandbox.write("tree/secret.py", source(9));
+    fs::set_permissions(sandbox.path("tree/secret.py"), fs::Permissions::from_mode(0o000)).unwrap();
+    // Who may read everything, as root may, reads it: then there is nothing to tell.
+    let is_readable = fs::read(sandbox.path("tree/secret.py")).is_ok();
+
+    let result = sandbox.summary("corpus build tree --out corpus");
+    let reasons: Vec<String> = result["funnel"]["reasons"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|count| format!("{} {}", count["reason"].as_str().unwrap(), count["files"]))
+        .filter(|reason| !reason.starts_with("unreadable"))
+        .collect();
+    assert_eq!(reasons, ["too-large 1", "not-utf8 1", "symlink 3"]);
+    let kept = &result["funnel"];
+    let kept = kept["train"]["files"].as_u64().unwrap() + kept["held_out"]["files"].as_u64().unwrap();
+    assert_eq!(kept, if is_readable { 5 } else { 4 });
+    if !is_readable {
+        sandbox.check(
+            &mut sandbox.prentice("corpus build tree --out again --quiet"),
+            expect![[r#"
+                warning: cannot read <dir>/tree/secret.py: Permission denied (os error 13); the file is left out
+                exit code 0
+            "#]],
+        );
+    }
+    let explained = sandbox.outcome(&mut sandbox.prentice("corpus explain corpus --reason too-large"));
+    assert!(explained.contains("huge.py  2.15 GB, dropped"), "{explained}");
+    // Nothing of the huge file was read: half a gigabyte of address space is enough.
+    let limited = sandbox.outcome(&mut sandbox.shell("ulimit -v 524288", "corpus build tree --out small --quiet"));
+    assert!(limited.ends_with("exit code 0\n"), "{limited}");
+}
+
+#[test]
+fn arguments_that_leave_nothing_to_do() {
+    let sandbox = Sandbox::new();
+    sandbox.tree("tree", 3);
+    let mut outcomes = String::new();
+    for arguments in [
+        "quickstart tree --out out --minutes 0",
+        "quickstart tree --out out --minutes -3",
+        "quickstart tree --out out --minutes inf",
+        "quickstart tree --out out --minutes nan",
+        "quickstart tree --out out --minutes soon",
+        "quickstart tree --out out --held-out 0",
+        "quickstart tree --out out --held-out 0.9",
+        "quickstart tree --out out --policy any",
+        "quickstart tree --out out --layers 0",
+        "quickstart tree --out out --threads 0",
+        "quickstart tree --out out --kernels none",
+        "model train --tokens tokens --out out --minutes 0",
+        "model train --tokens tokens --out out --steps 0",
+        "model train --tokens tokens --out out --tokens-budget 0",
+        "model train --tokens tokens --out out",
+        "model train --tokens tokens --out out --steps 3",
+        "model generate --prompt x --temperature -1",
+        "model generate --prompt x --top-p 0",
+        "model generate --prompt x",
+        "model info nowhere",
+        "eval",
+        "complete tree/module_0.py",
+        "complete tree/module_0.py:1",
+        "complete nowhere.py:1",
+        "corpus explain nowhere",
+        "corpus explain nowhere --reason boring",
+        "tokens train --corpus nowhere --out out",
+        "tokens encode --corpus nowhere --vocabulary nowhere --out out",
+        "tokens encode --corpus nowhere --vocabulary nowhere --out out --fim-rate 2",
+    ] {
+        outcomes += &format!("$ prentice {arguments}\n{}\n", sandbox.outcome(&mut sandbox.prentice(arguments)));
+    }
+    expect![[r#"
+        $ prentice quickstart tree --out out --minutes 0
+        error: --minutes 0 leaves no time to train
+        hint: give a number above 0; 5 is a good start
+        exit code 2
+
+        $ prentice quickstart tree --out out --minutes -3
+        error: --minutes -3 leaves no time to train
+        hint: give a number above 0; 5 is a good start
+        exit code 2
+
+        $ prentice quickstart tree --out out --minutes inf
+        error: --minutes inf is no length of time
+        hint: give a number above 0; 5 is a good start
+        exit code 2
+
+        $ prentice quickstart tree --out out --minutes nan
+        error: --minutes NaN is no length of time
+        hint: give a number above 0; 5 is a good start
+        exit code 2
+
+        $ prentice quickstart tree --out out --minutes soon
+        error: invalid value 'soon' for '--minutes <N>': invalid float literal
+
+        For more information, try '--help'.
+        exit code 2
+
+        $ prentice quickstart tree --out out --held-out 0
+        error: --held-out 0 is not a share above 0 and up to 0.5
+        hint: 0.05 holds out one file in twenty
+        exit code 2
+
+        $ prentice quickstart tree --out out --held-out 0.9
+        error: --held-out 0.9 is not a share above 0 and up to 0.5
+        hint: 0.05 holds out one file in twenty
+        exit code 2
+
+        $ prentice quickstart tree --out out --policy any
+        error: invalid value 'any' for '--policy <POLICY>': `any` is not a policy; the policies are `own` and `permissive`
+
+        For more information, try '--help'.
+        exit code 2
+
+        $ prentice quickstart tree --out out --layers 0
+        error: --layers 0 is out of range
+        hint: give a number from 1 to 32, or leave it out for one that suits corpus and time
+        exit code 2
+
+        $ prentice quickstart tree --out out --threads 0
+        error: --threads 0 leaves nobody to do the work
+        hint: leave out --threads to use all cores
+        exit code 2
+
+        $ prentice quickstart tree --out out --kernels none
+        error: invalid value 'none' for '--kernels <NAME>'
+          [possible values: portable, avx2, avx512, avx512bf16, amx]
+
+        For more information, try '--help'.
+        exit code 2
+
+        $ prentice model train --tokens tokens --out out --minutes 0
+        error: --minutes 0 leaves no time to train
+        hint: give a number above 0; 5 is a good start
+        exit code 2
+
+        $ prentice model train --tokens tokens --out out --steps 0
+        error: --steps 0 leaves nothing to train on
+        hint: give a number above 0
+        exit code 2
+
+        $ prentice model train --tokens tokens --out out --tokens-budget 0
+        error: --tokens-budget 0 leaves nothing to train on
+        hint: give a number above 0
+        exit code 2
+
+        $ prentice model train --tokens tokens --out out
+        error: the following required arguments were not provided:
+          <--minutes <N>|--tokens-budget <N>|--steps <N>>
+
+        Usage: prentice model train --tokens <DIR> --out <DIR> <--minutes <N>|--tokens-budget <N>|--steps <N>>
+
+        For more information, try '--help'.
+        exit code 2
+
+        $ prentice model train --tokens tokens --out out --steps 3
+        error: there is no vocabulary at tokens/tokenizer.json
+        hint: train one with `prentice tokens train`, or name a `tokenizer.json`
+        exit code 2
+
+        $ prentice model generate --prompt x --temperature -1
+        error: --temperature -1 is not 0 or above
+        hint: 0 is greedy, 1 follows the model
+        exit code 2
+
+        $ prentice model generate --prompt x --top-p 0
+        error: --top-p 0 is not above 0 and up to 1
+        hint: 1 leaves every token in
+        exit code 2
+
+        $ prentice model generate --prompt x
+        error: there is no model here: no .prentice/quickstart in this directory or above
+        hint: run `prentice quickstart` first, or give --model DIR
+        exit code 2
+
+        $ prentice model info nowhere
+        error: cannot read nowhere/config.json
+        caused by: No such file or directory (os error 2)
+        hint: give the directory of a checkpoint: it holds config.json, model.safetensors and tokenizer.json
+        exit code 2
+
+        $ prentice eval
+        error: there is no model here: no .prentice/quickstart in this directory or above
+        hint: run `prentice quickstart` first, or give --model DIR
+        exit code 2
+
+        $ prentice complete tree/module_0.py
+        error: `tree/module_0.py` is not a place in a file
+        hint: write FILE:LINE or FILE:LINE:COLUMN, counted from 1, such as src/main.rs:12:9
+        exit code 2
+
+        $ prentice complete tree/module_0.py:1
+        error: there is no model here: no .prentice/quickstart in this directory or above
+        hint: run `prentice quickstart` first, or give --model DIR
+        exit code 2
+
+        $ prentice complete nowhere.py:1
+        error: cannot read nowhere.py
+        caused by: No such file or directory (os error 2)
+        hint: check the spelling; a relative path starts at the current directory
+        exit code 2
+
+        $ prentice corpus explain nowhere
+        error: no corpus in nowhere
+        hint: build one with `prentice corpus build`
+        exit code 2
+
+        $ prentice corpus explain nowhere --reason boring
+        error: `boring` is not a reason
+        hint: the reasons are symlink, special-file, unreadable, too-large, binary, not-utf8, empty, unknown-language, vendored, generated, lock-file, minified, too-few-characters, too-few-words, too-few-lines, too-many-lines, too-many-bytes, long-line, long-mean-line, short-mean-line, few-letters, few-alphanumerics, many-digits, much-whitespace, repeated-lines, encoded-data, xml-prefix, long-data, unnamed-text, no-licence, unknown-licence, not-permissive, exact-duplicate
+        exit code 2
+
+        $ prentice tokens train --corpus nowhere --out out
+        error: no corpus in nowhere
+        hint: build one with `prentice corpus build`
+        exit code 2
+
+        $ prentice tokens encode --corpus nowhere --vocabulary nowhere --out out
+        error: no corpus in nowhere
+        hint: build one with `prentice corpus build`
+        exit code 2
+
+        $ prentice tokens encode --corpus nowhere --vocabulary nowhere --out out --fim-rate 2
+        error: --fim-rate 2 is not a share from 0 to 1
+        hint: 0.5 is the default
+        exit code 2
+
+    "#]].assert_eq(&outcomes);
+    assert!(!sandbox.path("out").exists());
+}
+
+#[test]
+fn places_that_are_not_in_the_file() {
+    let sandbox = Sandbox::new();
+    sandbox.write("two.py", "a = 1\nb = 2\n");
+    sandbox.write("bytes.py", b"a = '\xff'\n");
+    let mut outcomes = String::new();
+    for arguments in
+        ["complete two.py:9", "complete two.py:0", "complete two.py:1:9", "complete bytes.py:1", "complete .:1"]
+    {
+        outcomes += &format!("$ prentice {arguments}\n{}\n", sandbox.outcome(&mut sandbox.prentice(arguments)));
+    }
+    expect![[r#"
+        $ prentice complete two.py:9
+        error: two.py has no line 9: it has 3
+        hint: write FILE:LINE or FILE:LINE:COLUMN, counted from 1, such as src/main.rs:12:9
+        exit code 2
+
+        $ prentice complete two.py:0
+        error: two.py has no line 0: it has 3
+        hint: write FILE:LINE or FILE:LINE:COLUMN, counted from 1, such as src/main.rs:12:9
+        exit code 2
+
+        $ prentice complete two.py:1:9
+        error: line 1 of two.py has no column 9: it has 6
+        hint: leave out the column for the end of the line
+        exit code 2
+
+        $ prentice complete bytes.py:1
+        error: bytes.py is not UTF-8: byte 6 begins no character
+        hint: give a text file
+        exit code 2
+
+        $ prentice complete .:1
+        error: cannot read .
+        caused by: Is a directory (os error 21)
+        hint: name a file, not a directory
+        exit code 2
+
+    "#]]
+    .assert_eq(&outcomes);
+}
+
+/// A file system that is full is imitated by a limit on the size of files, which needs no privilege: the same writes
+/// fail in the same places, with "file too large" instead of "no space left".
+#[test]
+#[cfg(target_os = "linux")]
+fn a_disk_that_is_full() {
+    let sandbox = Sandbox::new();
+    sandbox.tree("tree", 8);
+    // In blocks of 512 bytes: the first file that does not fit is the corpus, then the tokens, then the model.
+    for (blocks, expected) in [
+        (
+            4,
+            expect![[r#"
+            error: cannot write out/runs/corpus-<digest>/contents.bin
+            caused by: File too large (os error 27)
+            hint: lift the limit on the size of files (`ulimit -f`), or choose a place on another file system
+            exit code 2
+        "#]],
+        ),
+        (
+            40,
+            expect![[r#"
+            warning: the text repeats itself too little for 1024 tokens: the vocabulary has 408
+            error: cannot write out/runs/tokens-<digest>/train.tokens
+            caused by: File too large (os error 27)
+            hint: lift the limit on the size of files (`ulimit -f`), or choose a place on another file system
+            exit code 2
+        "#]],
+        ),
+        (
+            400,
+            expect![[r#"
+            warning: the text repeats itself too little for 1024 tokens: the vocabulary has 408
+            error: cannot write out/runs/train-<digest>/checkpoints/.partial-step-<n>/model.safetensors
+            caused by: File too large (os error 27)
+            hint: lift the limit on the size of files (`ulimit -f`), or choose a place on another file system
+            exit code 2
+        "#]],
+        ),
+    ] {
+        let limited = format!("ulimit -f {blocks}");
+        let arguments = "quickstart tree --minutes 0.02 --layers 2 --out out --quiet";
+        sandbox.check(&mut sandbox.shell(&limited, arguments), expected);
+        let left = sandbox.listing("out");
+        assert!(!left.iter().any(|name| name.contains(".partial") || name.contains(".tmp")), "{left:?}");
+        assert!(!left.iter().any(|name| name.starts_with("quickstart")), "{left:?}");
+    }
+
+    // The next run with room continues where the last one stopped, and ends well.
+    let summary = sandbox.summary("quickstart tree --minutes 0.02 --layers 2 --out out");
+    assert_eq!(summary["reused"], serde_json::json!(["corpus", "tokens"]));
+
+    let full = sandbox.shell("exec >/dev/full", "corpus explain out/runs/corpus-*").output().unwrap();
+    let stderr = String::from_utf8_lossy(&full.stderr).into_owned();
+    expect![[r#"
+        error: cannot write standard output
+        caused by: No space left on device (os error 28)
+        hint: free some space there, or choose a place on another disk
+    "#]]
+    .assert_eq(&stderr);
+    assert_eq!(full.status.code(), Some(2));
+}
+
+/// A model that was trained on `tree`, and what it was trained from.
+fn trained(sandbox: &Sandbox) {
+    sandbox.tree("tree", 8);
+    sandbox.summary("corpus build tree --out corpus --held-out 0.2");
+    sandbox.summary("tokens train --corpus corpus --size 300 --out vocabulary");
+    sandbox.summary("tokens encode --corpus corpus --vocabulary vocabulary --context 64 --out tokens");
+    sandbox.summary(TRAIN);
+}
+
+const TRAIN: &str =
+    "model train --tokens tokens --out run --steps 4 --layers 1 --batch-rows 2 --checkpoint-every 2 --quiet";
+
+#[test]
+fn a_checkpoint_that_is_truncated() {
+    let sandbox = Sandbox::new();
+    trained(&sandbox);
+    truncate(&sandbox.path("run/model/model.safetensors"));
+    let eval = expect![[r#"
+        error: run/model/model.safetensors is truncated or damaged
+        caused by: incomplete metadata, file not fully covered
+        hint: copy the checkpoint again, or use an earlier one of the same run
+        exit code 2
+    "#]];
+    sandbox.check(&mut sandbox.prentice("eval --model run/model --corpus corpus --quiet"), eval);
+    let complete = expect![[r#"
+        error: run/model/model.safetensors is truncated or damaged
+        caused by: incomplete metadata, file not fully covered
+        hint: copy the checkpoint again, or use an earlier one of the same run
+        exit code 2
+    "#]];
+    sandbox.check(&mut sandbox.prentice("complete tree/module_0.py:3 --model run/model"), complete);
+
+    // Of two checkpoints, the older one serves; of none, nothing is started over unasked.
+    truncate(&sandbox.path("run/checkpoints/step-00000004/optimiser.safetensors"));
+    sandbox.check(&mut sandbox.prentice(TRAIN), expect![[r#"
+        warning: checkpoint run/checkpoints/step-<n> is passed over: run/checkpoints/step-<n>/optimiser.safetensors is truncated or damaged
+        exit code 0
+    "#]]);
+    for step in ["step-00000002", "step-00000004"] {
+        truncate(&sandbox.path(&format!("run/checkpoints/{step}/model.safetensors")));
+    }
+    sandbox.check(&mut sandbox.prentice(TRAIN), expect![[r#"
+        warning: checkpoint run/checkpoints/step-<n> is passed over: run/checkpoints/step-<n>/model.safetensors is truncated or damaged
+        warning: checkpoint run/checkpoints/step-<n> is passed over: run/checkpoints/step-<n>/model.safetensors is truncated or damaged
+        error: run/checkpoints/step-<n>/model.safetensors is truncated or damaged
+        caused by: incomplete metadata, file not fully covered
+        hint: no checkpoint of this run can be read: remove them to start over
+        exit code 2
+    "#]]);
+}
+
+#[test]
+fn checkpoints_of_another_run() {
+    let sandbox = Sandbox::new();
+    trained(&sandbox);
+    let before = sandbox.listing("run");
+    sandbox.check(
+        &mut sandbox.prentice(&TRAIN.replace("steps 4", "steps 6")),
+        expect![[r#"
+        error: run/checkpoints holds checkpoints of a run with other data or options
+        hint: choose another --out, or remove that directory
+        exit code 2
+    "#]],
+    );
+    assert_eq!(sandbox.listing("run"), before);
+}
+
+#[test]
+fn a_tokenizer_and_a_checkpoint_that_do_not_match() {
+    let sandbox = Sandbox::new();
+    trained(&sandbox);
+    sandbox.summary("tokens train --corpus corpus --size 290 --out other");
+    fs::copy(sandbox.path("other/tokenizer.json"), sandbox.path("run/model/tokenizer.json")).unwrap();
+    sandbox.check(
+        &mut sandbox.prentice("complete tree/module_0.py:3 --model run/model"),
+        expect![[r#"
+        error: vocabulary <digest> does not match checkpoint run/model, which was trained with vocabulary <digest>
+        hint: use the tokenizer.json that was saved beside the checkpoint
+        exit code 2
+    "#]],
+    );
+    // Nor do shards and tokenizer.
+    fs::copy(sandbox.path("other/tokenizer.json"), sandbox.path("tokens/tokenizer.json")).unwrap();
+    sandbox.check(
+        &mut sandbox.prentice(&TRAIN.replace("--out run", "--out elsewhere")),
+        expect![[r#"
+        error: shard `train.tokens` was tokenised with vocabulary <digest>, the checkpoint expects <digest>
+        hint: run `prentice tokens encode --vocabulary <checkpoint>`
+        exit code 2
+    "#]],
+    );
+    assert!(!sandbox.path("elsewhere").exists());
+    fs::write(sandbox.path("run/model/tokenizer.json"), "{}").unwrap();
+    sandbox.check(
+        &mut sandbox.prentice("model info run/model"),
+        expect![[r#"
+        error: run/model/tokenizer.json is not a tokenizer file
+        caused by: Model missing. at line 1 column 2
+        hint: a model needs the tokenizer.json that it was trained with: copy it again
+        exit code 2
+    "#]],
+    );
+    fs::remove_file(sandbox.path("run/model/tokenizer.json")).unwrap();
+    sandbox.check(
+        &mut sandbox.prentice("model info run/model"),
+        expect![[r#"
+        error: there is no vocabulary at run/model/tokenizer.json
+        hint: a model needs the tokenizer.json that it was trained with: copy it again
+        exit code 2
+    "#]],
+    );
+}
+
+#[test]
+fn a_corpus_that_is_damaged() {
+    let sandbox = Sandbox::new();
+    sandbox.tree("tree", 4);
+    sandbox.summary("corpus build tree --out corpus");
+    truncate(&sandbox.path("corpus/contents.bin"));
+    sandbox.check(
+        &mut sandbox.prentice("corpus explain corpus"),
+        expect![[r#"
+        error: corpus/contents.bin has 2746 bytes instead of 5492
+        hint: build the corpus again with `prentice corpus build`
+        exit code 2
+    "#]],
+    );
+}

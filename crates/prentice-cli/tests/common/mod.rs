@@ -1,0 +1,156 @@
+//! Runs the real binary in temporary directories.
+#![allow(dead_code, reason = "not every test uses every helper")]
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+};
+
+use expect_test::Expect;
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A directory of its own for one test, with the program.
+pub struct Sandbox {
+    directory: TempDir,
+}
+
+impl Sandbox {
+    pub fn new() -> Self {
+        Self { directory: tempfile::tempdir().unwrap() }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// Writes a file, and the directories above it.
+    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    }
+
+    /// A small source tree of `files` files that a model can learn something from.
+    pub fn tree(&self, name: &str, files: usize) {
+        for file in 0..files {
+            self.write(&format!("{name}/module_{file}.py"), source(file));
+        }
+    }
+
+    /// The program with arguments, in the sandbox.
+    pub fn prentice(&self, arguments: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_prentice"));
+        command.args(arguments.split_whitespace());
+        self.prepare(&mut command);
+        command
+    }
+
+    /// The program run by a shell after some commands.
+    pub fn shell(&self, before: &str, arguments: &str) -> Command {
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(format!("{before}; exec \"$0\" {arguments}")).arg(env!("CARGO_BIN_EXE_prentice"));
+        self.prepare(&mut command);
+        command
+    }
+
+    fn prepare(&self, command: &mut Command) {
+        command.current_dir(self.directory.path()).stdin(Stdio::null()).env("NO_COLOR", "1").env_remove("TERM");
+    }
+
+    /// Runs and expects success; gives the summary of `--json`.
+    pub fn summary(&self, arguments: &str) -> Value {
+        let output = self.prentice(&format!("{arguments} --json")).output().unwrap();
+        assert!(output.status.success(), "{arguments}: {}", self.shown(&output));
+        let stdout = String::from_utf8(output.stdout).unwrap();
+        let last: Value = serde_json::from_str(stdout.lines().last().unwrap()).unwrap();
+        assert_eq!(last["event"], "summary", "{stdout}");
+        last
+    }
+
+    /// Runs and gives stdout, stderr and exit code, with this sandbox called `<dir>`.
+    pub fn outcome(&self, command: &mut Command) -> String {
+        self.shown(&command.output().unwrap())
+    }
+
+    fn shown(&self, output: &Output) -> String {
+        let code = output.status.code().map_or_else(|| format!("{}", output.status), |code| code.to_string());
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let shown = format!("{}{}exit code {code}\n", text(&output.stdout), text(&output.stderr));
+        without_digests(&shown.replace(self.directory.path().to_str().unwrap(), "<dir>"))
+    }
+
+    /// Expects what is said on stderr, and the exit code.
+    pub fn check(&self, command: &mut Command, expected: Expect) {
+        let mut output = command.output().unwrap();
+        output.stdout.clear();
+        expected.assert_eq(&self.shown(&output));
+    }
+
+    /// Names of everything below a directory, sorted; nothing if it is not there.
+    pub fn listing(&self, name: &str) -> Vec<String> {
+        let root = self.path(name);
+        let mut found = Vec::new();
+        let mut waiting = vec![root.clone()];
+        while let Some(directory) = waiting.pop() {
+            for entry in fs::read_dir(&directory).into_iter().flatten().flatten() {
+                let path = entry.path();
+                found.push(path.strip_prefix(&root).unwrap().display().to_string());
+                if entry.file_type().unwrap().is_dir() {
+                    waiting.push(path);
+                }
+            }
+        }
+        found.sort();
+        found
+    }
+}
+
+/// The text with every short digest as `<digest>`, and every step's directory as `step-<n>`: both depend on versions and
+/// on the speed of the machine.
+fn without_digests(text: &str) -> String {
+    let mut shown = String::new();
+    let mut word = String::new();
+    for character in text.chars().chain(['\n']) {
+        if character.is_ascii_alphanumeric() {
+            word.push(character);
+            continue;
+        }
+        let is_digest = word.len() == 12 && word.chars().all(|c| c.is_ascii_hexdigit());
+        let is_step = word.len() == 8 && shown.ends_with("step-");
+        shown += if is_digest {
+            "<digest>"
+        } else if is_step {
+            "<n>"
+        } else {
+            &word
+        };
+        shown.push(character);
+        word.clear();
+    }
+    shown.pop();
+    shown
+}
+
+/// A Python file that passes the quality rules and differs from the others.
+pub fn source(number: usize) -> String {
+    let words = ["alpha", "beta", "gamma", "delta", "omega", "sigma", "kappa", "theta"];
+    let mut text = format!("\"\"\"Module number {number} of the sample tree.\"\"\"\n\nimport math\n\n");
+    for part in 0..6 {
+        let first = words[(number + part) % 8];
+        let second = words[(number * 3 + part * 5 + 1) % 8];
+        text += &format!(
+            "\ndef {first}_{second}_{number}(values, limit={part}):\n    total = {number}\n    for value in values:\n        \
+             if value > limit:\n            total += math.floor(value) * {part}\n        else:\n            \
+             total -= len({first:?})\n    return total, {second:?}\n\n"
+        );
+    }
+    text
+}
+
+/// Shortens a file to half.
+pub fn truncate(path: &Path) {
+    let length = fs::metadata(path).unwrap().len();
+    fs::OpenOptions::new().write(true).open(path).unwrap().set_len(length / 2).unwrap();
+}
