@@ -7,6 +7,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use prentice_tokens::FimOptions;
+
 use prentice_model::{
     Compute, DecoderConfig,
     kernels::{Bf16Kernel, Isa, Precision},
@@ -17,6 +19,9 @@ use prentice_model::{
 pub const TOKENS_A_PARAMETER: f64 = 8.0;
 /// Most often that a corpus is gone over.
 pub const MOST_EPOCHS: f64 = 8.0;
+/// How small models learn to fill in: more often than the usual half of the pieces, mostly whole lines, mostly with the
+/// text before the cursor last, because that is what completion asks of them and they have no capacity to spare.
+pub const FIM: FimOptions = FimOptions { rate: 0.7, spm_rate: 0.75, line_rate: 0.6 };
 /// Features of a head.
 const HEAD: usize = 32;
 /// Rows of logits that exist at a time, as in the engine.

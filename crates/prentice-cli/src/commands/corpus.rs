@@ -101,7 +101,8 @@ fn explain_files(session: &Session, corpus: &Corpus, query: &Query, limit: usize
         }
         for reason in &explanation.reasons {
             let detail = reason.detail.as_ref().map_or_else(String::new, |detail| format!(" ({})", visible(detail)));
-            text += &format!("  {}: {}{detail}\n", reason.reason, reason.explanation);
+            let explanation = reason.explanation.trim_end_matches('.');
+            text += &format!("  {}: {explanation}{detail}\n", reason.reason);
             text += &format!("    source: {}\n", reason.source);
         }
         shown.push(json!(explanation));
@@ -145,7 +146,7 @@ fn funnel_in_words(funnel: &Funnel) -> String {
     }
     for (title, amounts) in [("language", &funnel.languages), ("licence", &funnel.licences)] {
         let mut rows: Vec<Vec<String>> =
-            amounts.iter().take(8).map(|one| cells(&one.name, one.kept.files, one.kept.bytes)).collect();
+            amounts.iter().take(8).map(|one| cells(&shortened(&one.name), one.kept.files, one.kept.bytes)).collect();
         if let Some(rest) = amounts.get(8..).filter(|rest| !rest.is_empty()) {
             let sum = |of: fn(&prentice_corpus::NamedAmount) -> u64| rest.iter().map(of).sum();
             rows.push(cells(&format!("{} more", rest.len()), sum(|one| one.kept.files), sum(|one| one.kept.bytes)));
@@ -153,4 +154,13 @@ fn funnel_in_words(funnel: &Funnel) -> String {
         text += &format!("\n{}", table(&[(title, Left), ("files", Right), ("size", Right)], &rows));
     }
     text
+}
+
+/// The beginning of a name: a licence expression with everything that a file mentions can fill several lines.
+fn shortened(name: &str) -> String {
+    const WIDTH: usize = 60;
+    match name.char_indices().nth(WIDTH) {
+        Some((end, _)) => format!("{}…", &name[..end]),
+        None => name.to_owned(),
+    }
 }

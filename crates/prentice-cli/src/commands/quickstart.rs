@@ -14,7 +14,7 @@ use std::{
 use prentice_base::{Event, FileError, Seed, StageCache, files};
 use prentice_corpus::Split;
 use prentice_model::Compute;
-use prentice_tokens::{EncodeOptions, FimOptions};
+use prentice_tokens::EncodeOptions;
 use prentice_train::{
     checkpoint,
     examine::ExamineOptions,
@@ -72,7 +72,7 @@ pub fn run(session: &Session, arguments: Quickstart) -> Result<(), CliError> {
     let needed = MemoryPlan::new(held, funnel.train.bytes, &config, &plan, compute);
     session.emit(Event::Plan(plan_in_numbers(&funnel, &plan, &time, &needed, compute)));
 
-    let encode = EncodeOptions { context: plan.context as u32, fim: FimOptions::default(), passes: plan.passes, seed };
+    let encode = EncodeOptions { context: plan.context as u32, fim: plan::FIM, passes: plan.passes, seed };
     let encoded = stages::tokenise(&context, &corpus, plan.vocabulary, &encode)?;
     // Training reads the shards only: what it does not need goes, and is opened again afterwards.
     drop(corpus);
