@@ -34,7 +34,12 @@ fn main() {
                 let pack = run(&mut || b.pack(bv));
                 let multiply = run(&mut || multiply(a, &b, Start::Zero, &mut c, n));
                 let flops = (2 * m * n * k) as f64;
-                println!("{kernels:>10} {precision} {m:>5}x{n:>5}x{k:>5} pack {:>8.1} us  multiply {:>8.1} us {:>7.0} GFLOP/s", pack * 1e6, multiply * 1e6, flops / multiply / 1e9);
+                println!(
+                    "{kernels:>10} {precision} {m:>5}x{n:>5}x{k:>5} pack {:>8.1} us  multiply {:>8.1} us {:>7.0} GFLOP/s",
+                    pack * 1e6,
+                    multiply * 1e6,
+                    flops / multiply / 1e9
+                );
             }
         }
     }

@@ -94,9 +94,7 @@ impl CheckpointError {
             CheckpointError::Damaged { .. } | CheckpointError::Tensor { .. } => {
                 "copy the checkpoint again, or use an earlier one of the same run".into()
             }
-            CheckpointError::Vocabulary { .. } => {
-                "use the tokenizer.json that was saved beside the checkpoint".into()
-            }
+            CheckpointError::Vocabulary { .. } => "use the tokenizer.json that was saved beside the checkpoint".into(),
         }
     }
 }
@@ -146,14 +144,15 @@ impl Model {
         let layout = Layout::new(&config);
         let mut parameters = vec![0.0; layout.length];
         for tensor in &layout.tensors {
-            let problem = |problem: String| CheckpointError::Tensor {
-                path: path.clone(),
-                tensor: tensor.name.clone(),
-                problem,
-            };
+            let problem =
+                |problem: String| CheckpointError::Tensor { path: path.clone(), tensor: tensor.name.clone(), problem };
             let view = file.tensor(&tensor.name).map_err(|_| problem("is missing".into()))?;
             if view.shape() != tensor.shape {
-                return Err(problem(format!("has shape {:?}, the configuration says {:?}", view.shape(), tensor.shape)));
+                return Err(problem(format!(
+                    "has shape {:?}, the configuration says {:?}",
+                    view.shape(),
+                    tensor.shape
+                )));
             }
             let target = &mut parameters[tensor.range.clone()];
             match view.dtype() {
@@ -178,11 +177,7 @@ impl Model {
 ///
 /// # Errors
 /// They differ.
-pub fn check_vocabulary(
-    path: &Path,
-    expected: Option<ContentHash>,
-    found: ContentHash,
-) -> Result<(), CheckpointError> {
+pub fn check_vocabulary(path: &Path, expected: Option<ContentHash>, found: ContentHash) -> Result<(), CheckpointError> {
     match expected {
         Some(expected) if expected != found => {
             Err(CheckpointError::Vocabulary { path: path.to_owned(), expected, found })

@@ -63,9 +63,8 @@ impl<'m> Generator<'m> {
     pub fn new(model: &'m Model, compute: Compute, context: usize) -> Self {
         let config = model.config();
         let context = context.min(config.max_position_embeddings);
-        let caches = (0..config.num_hidden_layers)
-            .map(|_| KeyValueCache::new(compute, config.attention(), context))
-            .collect();
+        let caches =
+            (0..config.num_hidden_layers).map(|_| KeyValueCache::new(compute, config.attention(), context)).collect();
         Self { model, workspace: Workspace::new(compute), caches, tokens: Vec::new(), context }
     }
 

@@ -8,6 +8,9 @@
 //!
 //! Parameters and activations are f32 in memory; [`kernels::Precision`] chooses the arithmetic of matrix products.
 
+// Kernels walk several arrays in step; an index says so more plainly than nested zips.
+#![allow(clippy::needless_range_loop)]
+
 pub mod architectures;
 mod batch;
 pub mod checkpoint;

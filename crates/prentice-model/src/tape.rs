@@ -228,7 +228,8 @@ impl Gradients {
         // The smallest that is large enough; else the largest grows.
         self.free.sort_by_key(Vec::capacity);
         let index = self.free.partition_point(|buffer| buffer.capacity() < length);
-        let mut buffer = if index < self.free.len() { self.free.remove(index) } else { self.free.pop().unwrap_or_default() };
+        let mut buffer =
+            if index < self.free.len() { self.free.remove(index) } else { self.free.pop().unwrap_or_default() };
         if buffer.capacity() < length {
             // Not `resize`, which would copy the old content.
             drop(buffer);

@@ -27,9 +27,12 @@ fn saved_and_loaded_is_the_same_and_saved_twice_is_the_same_bytes() {
 
 #[test]
 fn bad_checkpoints_are_refused_with_a_reason() {
-    check(|path| fs::remove_file(path.join("model.safetensors")).unwrap(), expect![[r#"
+    check(
+        |path| fs::remove_file(path.join("model.safetensors")).unwrap(),
+        expect![[r#"
         cannot read <dir>/model.safetensors: No such file or directory (os error 2)
-        hint: give the directory of a checkpoint: it holds config.json, model.safetensors and tokenizer.json"#]]);
+        hint: give the directory of a checkpoint: it holds config.json, model.safetensors and tokenizer.json"#]],
+    );
     check(
         |path| {
             let bytes = fs::read(path.join("model.safetensors")).unwrap();
@@ -39,26 +42,40 @@ fn bad_checkpoints_are_refused_with_a_reason() {
             <dir>/model.safetensors is truncated or damaged: incomplete metadata, file not fully covered
             hint: copy the checkpoint again, or use an earlier one of the same run"#]],
     );
-    check(|path| fs::write(path.join("model.safetensors"), [0xff; 100]).unwrap(), expect![[r#"
+    check(
+        |path| fs::write(path.join("model.safetensors"), [0xff; 100]).unwrap(),
+        expect![[r#"
         <dir>/model.safetensors is truncated or damaged: header too large
-        hint: copy the checkpoint again, or use an earlier one of the same run"#]]);
-    check(|path| edit(path, "\"hidden_size\": 8", "\"hidden_size\": 10"), expect![[r#"
+        hint: copy the checkpoint again, or use an earlier one of the same run"#]],
+    );
+    check(
+        |path| edit(path, "\"hidden_size\": 8", "\"hidden_size\": 10"),
+        expect![[r#"
         <dir>/model.safetensors: tensor `model.embed_tokens.weight` has shape [11, 8], the configuration says [11, 10]
-        hint: copy the checkpoint again, or use an earlier one of the same run"#]]);
-    check(|path| edit(path, "\"silu\"", "\"gelu\""), expect![[r#"
+        hint: copy the checkpoint again, or use an earlier one of the same run"#]],
+    );
+    check(
+        |path| edit(path, "\"silu\"", "\"gelu\""),
+        expect![[r#"
         the model configuration has hidden_act = gelu, but this engine knows silu
-        hint: Llama and Qwen2 checkpoints in Hugging Face layout can be read"#]]);
-    check(|path| edit(path, "\"llama\"", "\"mamba\""), expect![[r#"
+        hint: Llama and Qwen2 checkpoints in Hugging Face layout can be read"#]],
+    );
+    check(
+        |path| edit(path, "\"llama\"", "\"mamba\""),
+        expect![[r#"
         the model configuration has model_type = mamba, but this engine knows llama and qwen2
-        hint: Llama and Qwen2 checkpoints in Hugging Face layout can be read"#]]);
+        hint: Llama and Qwen2 checkpoints in Hugging Face layout can be read"#]],
+    );
 }
 
 #[test]
 fn another_vocabulary_is_refused() {
     let (one, two) = (ContentHash::of(b"one"), ContentHash::of(b"two"));
     let error = checkpoint::check_vocabulary(Path::new("runs/train"), Some(one), two).unwrap_err();
-    expect!["vocabulary dc770fff53f5 does not match checkpoint runs/train, which was trained with vocabulary d33fb48ab5ad"]
-        .assert_eq(&error.to_string());
+    expect![
+        "vocabulary dc770fff53f5 does not match checkpoint runs/train, which was trained with vocabulary d33fb48ab5ad"
+    ]
+    .assert_eq(&error.to_string());
 }
 
 fn edit(path: &Path, from: &str, to: &str) {

@@ -12,8 +12,7 @@ fn main() {
     let shape = AttentionShape { heads: 4, key_value_heads: 2, head: 64 };
     let config = DecoderConfig::llama(8192, 256, 6, shape, 704, 256);
     let mut model = Model::initialise(config, Seed(1)).expect("a valid configuration");
-    let rows: Vec<Vec<u32>> =
-        (0..8).map(|row| (0..256).map(|i| (i * 7919 + row * 104_729) % 8192).collect()).collect();
+    let rows: Vec<Vec<u32>> = (0..8).map(|row| (0..256).map(|i| (i * 7919 + row * 104_729) % 8192).collect()).collect();
     let batch = Batch::new(rows.iter().map(Vec::as_slice));
     let mut workspace = Workspace::new(compute);
     let mut gradient = vec![0.0; model.parameters().len()];

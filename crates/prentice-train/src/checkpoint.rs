@@ -143,7 +143,9 @@ pub fn save_model(directory: &Path, model: &Model, vocabulary: &Vocabulary) -> R
     model.save(directory, Some(vocabulary.digest()))?;
     vocabulary.save(&directory.join(TOKENIZER_FILE)).map_err(|error| match error {
         VocabularyError::File(error) => error,
-        other => FileError { action: "write", path: directory.join(TOKENIZER_FILE), source: std::io::Error::other(other) },
+        other => {
+            FileError { action: "write", path: directory.join(TOKENIZER_FILE), source: std::io::Error::other(other) }
+        }
     })
 }
 
@@ -159,11 +161,7 @@ pub fn load_model(directory: &Path) -> Result<(Model, Vocabulary), ResumeError> 
         return Err(CheckpointError::Tensor {
             path: directory.join(WEIGHTS_FILE),
             tensor: "model.embed_tokens.weight".into(),
-            problem: format!(
-                "has {} rows, tokenizer.json has {} tokens",
-                model.config().vocab_size,
-                vocabulary.len()
-            ),
+            problem: format!("has {} rows, tokenizer.json has {} tokens", model.config().vocab_size, vocabulary.len()),
         }
         .into());
     }
@@ -201,12 +199,12 @@ pub fn list(directory: &Path) -> Result<Vec<PathBuf>, FileError> {
 pub fn load(path: &Path) -> Result<(Model, AdamW, RunState), ResumeError> {
     let (model, _) = Model::load(path)?;
     let state_path = path.join(STATE_FILE);
-    let state: RunState = serde_json::from_slice(&files::read(&state_path)?)
-        .map_err(|_| ResumeError::Damaged { path: state_path })?;
+    let state: RunState =
+        serde_json::from_slice(&files::read(&state_path)?).map_err(|_| ResumeError::Damaged { path: state_path })?;
     let optimiser_path = path.join(OPTIMISER_FILE);
     let bytes = files::read(&optimiser_path)?;
-    let optimiser = parse_optimiser(&bytes, model.parameters().len())
-        .ok_or(ResumeError::Damaged { path: optimiser_path })?;
+    let optimiser =
+        parse_optimiser(&bytes, model.parameters().len()).ok_or(ResumeError::Damaged { path: optimiser_path })?;
     Ok((model, optimiser, state))
 }
 
@@ -221,7 +219,12 @@ fn parse_optimiser(bytes: &[u8], parameters: usize) -> Option<AdamW> {
             data.chunks_exact(4).map(|bytes| f32::from_le_bytes(bytes.try_into().expect("four bytes"))).collect();
         (values.len() == parameters).then_some(values)
     };
-    Some(AdamW { options, steps: metadata.get("steps")?.parse().ok()?, mean: vector("mean")?, square: vector("square")? })
+    Some(AdamW {
+        options,
+        steps: metadata.get("steps")?.parse().ok()?,
+        mean: vector("mean")?,
+        square: vector("square")?,
+    })
 }
 
 /// Digest of a checkpoint's weights and optimiser state: what "the same checkpoint" means.

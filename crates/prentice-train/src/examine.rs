@@ -291,9 +291,7 @@ fn fill_lines(
         .iter()
         .flat_map(|index| {
             let text = documents[*index].text;
-            fim::line_holes(text)
-                .filter(|range| is_worth_asking(text, range.clone()))
-                .map(|range| (*index, range))
+            fim::line_holes(text).filter(|range| is_worth_asking(text, range.clone())).map(|range| (*index, range))
         })
         .collect();
     holes.shuffle(&mut options.seed.derive("holes", 0).rng());
@@ -353,8 +351,7 @@ pub struct LineCompleter<'m> {
 impl<'m> LineCompleter<'m> {
     /// For prompts that, with the line, fit into `context` tokens.
     pub fn new(model: &'m Model, vocabulary: &'m Vocabulary, compute: Compute, context: usize) -> Self {
-        let ends_line =
-            (0..vocabulary.len() as u32).map(|id| vocabulary.token_bytes(id).contains(&b'\n')).collect();
+        let ends_line = (0..vocabulary.len() as u32).map(|id| vocabulary.token_bytes(id).contains(&b'\n')).collect();
         Self { generator: Generator::new(model, compute, context), vocabulary, ends_line }
     }
 

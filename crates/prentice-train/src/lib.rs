@@ -12,5 +12,3 @@ pub mod optimiser;
 pub mod plan;
 pub mod pretrain;
 pub mod schedule;
-
-

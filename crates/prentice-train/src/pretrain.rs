@@ -148,7 +148,9 @@ pub fn pretrain(
         Budget::Tokens(tokens) => Some(tokens.div_ceil(tokens_a_step.max(1))),
         Budget::Seconds(_) => None,
     };
-    if fixed_steps == Some(0) || matches!(options.budget, Budget::Seconds(seconds) if !(seconds > 0.0)) {
+    if fixed_steps == Some(0)
+        || matches!(options.budget, Budget::Seconds(seconds) if seconds.is_nan() || seconds <= 0.0)
+    {
         return Err(PretrainError::NothingToDo("budget"));
     }
     if options.batch_rows == 0 || inputs.train.rows() == 0 {
@@ -169,7 +171,11 @@ pub fn pretrain(
         Some(_) => return Err(PretrainError::AnotherRun { directory: directory.to_owned() }),
         None => {
             let optimiser = AdamW::new(inputs.initial.parameters().len(), options.optimiser);
-            (inputs.initial, optimiser, RunState { run: identity.to_string(), steps: fixed_steps, ..RunState::default() })
+            (
+                inputs.initial,
+                optimiser,
+                RunState { run: identity.to_string(), steps: fixed_steps, ..RunState::default() },
+            )
         }
     };
     let mut run = Run {

@@ -16,7 +16,9 @@ use prentice_train::{
 /// Some of this crate's own sources.
 fn texts() -> Vec<String> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    ["checkpoint.rs", "optimiser.rs", "schedule.rs"].map(|name| fs::read_to_string(directory.join(name)).unwrap()).into()
+    ["checkpoint.rs", "optimiser.rs", "schedule.rs"]
+        .map(|name| fs::read_to_string(directory.join(name)).unwrap())
+        .into()
 }
 
 struct Fixture {
@@ -43,7 +45,11 @@ impl Fixture {
         Model::initialise(DecoderConfig::llama(600, 64, 2, shape, 128, 128), Seed(2)).unwrap()
     }
 
-    fn run(&self, name: &str, options: &PretrainOptions) -> Result<prentice_train::pretrain::Pretrained, PretrainError> {
+    fn run(
+        &self,
+        name: &str,
+        options: &PretrainOptions,
+    ) -> Result<prentice_train::pretrain::Pretrained, PretrainError> {
         let inputs = PretrainInputs {
             train: &self.shard,
             held_out: Some(&self.shard),
@@ -76,15 +82,17 @@ fn the_loss_falls_and_the_examination_beats_its_baselines() {
     let losses: Vec<f32> = trained.state.curve.iter().map(|point| point.loss).collect();
     assert!((losses[0] - 600f32.ln()).abs() < 0.2, "an untrained model is uniform: {}", losses[0]);
     assert!(losses[140..].iter().all(|loss| *loss < 4.5), "{:?}", &losses[140..]);
-    assert_eq!(trained.state.evaluations.iter().map(|e| e.step).collect::<Vec<_>>(), [20, 40, 60, 80, 100, 120, 140, 150]);
+    assert_eq!(
+        trained.state.evaluations.iter().map(|e| e.step).collect::<Vec<_>>(),
+        [20, 40, 60, 80, 100, 120, 140, 150]
+    );
 
     let documents: Vec<_> =
         fixture.texts.iter().map(|text| HeldOutDocument { path: "x.rs", language: Some("Rust"), text }).collect();
     let exam = ExamineOptions { context: 64, bytes: 1 << 20, holes: 20, seed: Seed(1) };
     let counts = token_counts(&fixture.vocabulary, &fixture.texts);
-    let run = || {
-        examine(&trained.model, &fixture.vocabulary, &counts, &documents, &exam, Compute::fastest(), &ignore_events)
-    };
+    let run =
+        || examine(&trained.model, &fixture.vocabulary, &counts, &documents, &exam, Compute::fastest(), &ignore_events);
     let examination = run();
     let scores = &examination.overall;
     assert_eq!(examination.bytes, fixture.texts.iter().map(|text| text.len() as u64).sum::<u64>(), "every byte counts");

@@ -132,9 +132,8 @@ impl DecoderConfig {
     /// # Errors
     /// Names the field, its value and the limit.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        let refuse = |field, value: &dyn std::fmt::Display, limit| {
-            Err(ConfigError { field, value: value.to_string(), limit })
-        };
+        let refuse =
+            |field, value: &dyn std::fmt::Display, limit| Err(ConfigError { field, value: value.to_string(), limit });
         if !matches!(self.model_type.as_str(), "llama" | "qwen2") {
             return refuse("model_type", &self.model_type, "knows llama and qwen2");
         }
@@ -190,7 +189,8 @@ impl DecoderConfig {
     }
 
     pub(crate) fn theta(&self) -> f64 {
-        let nested = self.rope_parameters.as_ref().and_then(|p| p.get("rope_theta")).and_then(serde_json::Value::as_f64);
+        let nested =
+            self.rope_parameters.as_ref().and_then(|p| p.get("rope_theta")).and_then(serde_json::Value::as_f64);
         nested.or(self.rope_theta).unwrap_or(10_000.0)
     }
 
@@ -292,7 +292,8 @@ impl Layout {
                     output: stack(&[(name("self_attn.o_proj.weight"), hidden)], Some(queries)),
                     feed_forward_norm: stack(&[(name("post_attention_layernorm.weight"), hidden)], None),
                     gate_up: stack(
-                        &["gate", "up"].map(|which| (name(&format!("mlp.{which}_proj.weight")), config.intermediate_size)),
+                        &["gate", "up"]
+                            .map(|which| (name(&format!("mlp.{which}_proj.weight")), config.intermediate_size)),
                         Some(hidden),
                     ),
                     down: stack(&[(name("mlp.down_proj.weight"), hidden)], Some(config.intermediate_size)),
@@ -364,8 +365,7 @@ pub(crate) fn initialise(config: &DecoderConfig, layout: &Layout, seed: Seed) ->
             values.fill(1.0);
         } else if tensor.shape.len() == 2 {
             let into_residual = tensor.name.ends_with("o_proj.weight") || tensor.name.ends_with("down_proj.weight");
-            let deviation =
-                if into_residual { 0.02 / (2.0 * config.num_hidden_layers as f64).sqrt() } else { 0.02 };
+            let deviation = if into_residual { 0.02 / (2.0 * config.num_hidden_layers as f64).sqrt() } else { 0.02 };
             let mut rng = seed.derive("initialise", index as u64).rng();
             // Box-Muller: two uniform numbers, one normal number.
             let mut uniform = || (f64::from(rng.next_u32()) + 0.5) / f64::from(u32::MAX).mul_add(1.0, 1.0);

@@ -136,14 +136,32 @@ impl Graph<'_> {
             let key_value_head = unit % shape.key_value_heads;
             with_scratch(compute, |scratch| {
                 let rows = &input[segment.start * x.columns..];
-                scratch.keys.pack_serial(columns(rows, segment.length, x.columns, shape.key(key_value_head), shape.head).transposed());
-                scratch.values.pack_serial(columns(rows, segment.length, x.columns, shape.value(key_value_head), shape.head));
+                scratch.keys.pack_serial(
+                    columns(rows, segment.length, x.columns, shape.key(key_value_head), shape.head).transposed(),
+                );
+                scratch.values.pack_serial(columns(
+                    rows,
+                    segment.length,
+                    x.columns,
+                    shape.value(key_value_head),
+                    shape.head,
+                ));
                 for head in key_value_head * shape.group()..(key_value_head + 1) * shape.group() {
                     let queries = columns(rows, segment.length, x.columns, shape.query(head), shape.head);
                     for first in (0..segment.length).step_by(QUERIES) {
                         let count = QUERIES.min(segment.length - first);
                         let Scratch { keys, values, scores, output, log_sum, .. } = scratch;
-                        attend(compute, shape, queries.row_range(first, count), first, keys, values, scores, output, log_sum);
+                        attend(
+                            compute,
+                            shape,
+                            queries.row_range(first, count),
+                            first,
+                            keys,
+                            values,
+                            scores,
+                            output,
+                            log_sum,
+                        );
                         for r in 0..count {
                             let row = segment.start + first + r;
                             // SAFETY: a segment and head has its own places.
@@ -341,12 +359,7 @@ impl Attention {
                     };
                     for first in (0..length).step_by(QUERIES) {
                         let count = QUERIES.min(length - first);
-                        self.block_backward(
-                            scratch,
-                            Block { first, count, queries, d_outputs },
-                            log_sum,
-                            output,
-                        );
+                        self.block_backward(scratch, Block { first, count, queries, d_outputs }, log_sum, output);
                         for r in 0..count {
                             let row = segment.start + first + r;
                             // SAFETY: a segment and head has its own places.
@@ -413,7 +426,14 @@ impl Attention {
         scratch.packed.pack_serial(queries);
         multiply_serial(d_scores.transposed(), &scratch.packed, head, Start::Accumulate, &mut scratch.d_key, head);
         scratch.packed.pack_serial(d_outputs);
-        multiply_serial(probabilities.transposed(), &scratch.packed, head, Start::Accumulate, &mut scratch.d_value, head);
+        multiply_serial(
+            probabilities.transposed(),
+            &scratch.packed,
+            head,
+            Start::Accumulate,
+            &mut scratch.d_value,
+            head,
+        );
     }
 }
 

@@ -78,7 +78,11 @@ impl Graph<'_> {
                         let row = first + r;
                         // SAFETY: blocks have their own rows.
                         let (line, log_probability, best) = unsafe {
-                            (logits.range(r * vocabulary, vocabulary), log_probabilities.range(row, 1), best.range(row, 1))
+                            (
+                                logits.range(r * vocabulary, vocabulary),
+                                log_probabilities.range(row, 1),
+                                best.range(row, 1),
+                            )
                         };
                         if weights[row] == 0.0 {
                             line.fill(0.0);
