@@ -5,7 +5,10 @@
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use prentice_model::Model;
+use prentice_model::{
+    Model,
+    kernels::{AdamWConstants, Isa, Kernels, adamw_update, sum_of_squares},
+};
 
 /// Constants of the optimiser.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -54,7 +57,8 @@ impl AdamW {
     ///
     /// A gradient that is not finite changes nothing but is still returned, so that the caller can stop.
     pub fn step(&mut self, model: &mut Model, gradient: &mut [f32], learning_rate: f64) -> f64 {
-        let norm = norm(gradient);
+        let isa = Kernels::detect().isa;
+        let norm = norm(isa, gradient);
         if !norm.is_finite() {
             return norm;
         }
@@ -63,7 +67,7 @@ impl AdamW {
         let scale = (clip / (norm + 1e-6)).min(1.0) as f32;
         let correction1 = 1.0 - beta1.powi(self.steps as i32);
         let correction2 = (1.0 - beta2.powi(self.steps as i32)).sqrt();
-        let constants = Constants {
+        let constants = AdamWConstants {
             scale,
             beta1: beta1 as f32,
             rest1: (1.0 - beta1) as f32,
@@ -86,53 +90,23 @@ impl AdamW {
             let first = tensors.partition_point(|(range, _)| range.end <= start);
             for (range, decays) in tensors[first..].iter().take_while(|(range, _)| range.start < end) {
                 let part = range.start.max(start) - start..range.end.min(end) - start;
-                let constants = Constants { keep: if *decays { keep } else { 1.0 }, ..constants };
-                update(constants, &mut p[part.clone()], &mut g[part.clone()], &mut m[part.clone()], &mut s[part]);
+                let constants = AdamWConstants { keep: if *decays { keep } else { 1.0 }, ..constants };
+                adamw_update(
+                    isa,
+                    constants,
+                    &mut p[part.clone()],
+                    &mut g[part.clone()],
+                    &mut m[part.clone()],
+                    &mut s[part],
+                );
             }
         });
         norm
     }
 }
 
-#[derive(Clone, Copy)]
-struct Constants {
-    scale: f32,
-    beta1: f32,
-    rest1: f32,
-    beta2: f32,
-    rest2: f32,
-    step_size: f32,
-    root: f32,
-    epsilon: f32,
-    keep: f32,
-}
-
-fn update(c: Constants, parameters: &mut [f32], gradient: &mut [f32], mean: &mut [f32], square: &mut [f32]) {
-    let length = parameters.len();
-    let (gradient, mean, square) = (&mut gradient[..length], &mut mean[..length], &mut square[..length]);
-    for i in 0..length {
-        let g = gradient[i] * c.scale;
-        gradient[i] = 0.0;
-        mean[i] = c.beta1 * mean[i] + c.rest1 * g;
-        square[i] = c.beta2 * square[i] + c.rest2 * (g * g);
-        let denominator = square[i].sqrt() / c.root + c.epsilon;
-        parameters[i] = parameters[i] * c.keep - c.step_size * (mean[i] / denominator);
-    }
-}
-
 /// The Euclidean norm, summed in blocks of fixed size.
-fn norm(values: &[f32]) -> f64 {
-    let sums: Vec<f64> = values
-        .par_chunks(BLOCK)
-        .map(|block| {
-            let mut lanes = [0.0f32; 16];
-            for chunk in block.chunks(16) {
-                for (lane, value) in lanes.iter_mut().zip(chunk) {
-                    *lane += value * value;
-                }
-            }
-            lanes.iter().map(|lane| f64::from(*lane)).sum()
-        })
-        .collect();
+fn norm(isa: Isa, values: &[f32]) -> f64 {
+    let sums: Vec<f64> = values.par_chunks(BLOCK).map(|block| f64::from(sum_of_squares(isa, block))).collect();
     sums.iter().sum::<f64>().sqrt()
 }

@@ -238,7 +238,7 @@ pub(super) unsafe fn amx(tile: &Tile) {
 
 /// How far ahead packed weights are asked for when few rows make them the bottleneck, in words: 8 KiB. The processor's
 /// own prefetching stops at the borders of 4 KiB pages.
-const AHEAD: usize = 2048;
+const AHEAD: usize = 512;
 
 /// Asks for cache lines. Addresses past the end are harmless.
 #[inline(always)]

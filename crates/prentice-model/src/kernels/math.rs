@@ -96,9 +96,52 @@ fn exp_sum_body(x: &mut [f32], scale: f32, shift: f32) -> f32 {
     fold(partials, |a, b| a + b)
 }
 
+/// Constants of [`adamw_update`], for a step.
+#[derive(Clone, Copy, Debug)]
+pub struct AdamWConstants {
+    /// Factor on the gradient, from clipping.
+    pub scale: f32,
+    /// Decay of the mean of the gradient.
+    pub beta1: f32,
+    /// 1 - `beta1`.
+    pub rest1: f32,
+    /// Decay of the mean of its square.
+    pub beta2: f32,
+    /// 1 - `beta2`.
+    pub rest2: f32,
+    /// Learning rate over the bias correction of the mean.
+    pub step_size: f32,
+    /// Root of the bias correction of the square.
+    pub root: f32,
+    /// Added to the root of the square.
+    pub epsilon: f32,
+    /// Factor on the parameters, from weight decay.
+    pub keep: f32,
+}
+
 vectorised! {
+    /// A step of AdamW on some parameters; clears their gradient.
+    pub fn adamw_update(
+        c: AdamWConstants,
+        parameters: &mut [f32],
+        gradient: &mut [f32],
+        mean: &mut [f32],
+        square: &mut [f32],
+    ) {
+        let length = parameters.len();
+        let (gradient, mean, square) = (&mut gradient[..length], &mut mean[..length], &mut square[..length]);
+        for i in 0..length {
+            let g = gradient[i] * c.scale;
+            gradient[i] = 0.0;
+            mean[i] = c.beta1 * mean[i] + c.rest1 * g;
+            square[i] = c.beta2 * square[i] + c.rest2 * (g * g);
+            let denominator = square[i].sqrt() / c.root + c.epsilon;
+            parameters[i] = parameters[i] * c.keep - c.step_size * (mean[i] / denominator);
+        }
+    }
+
     /// The sum of the squares of a row.
-    pub(crate) fn sum_of_squares(x: &[f32]) -> f32 {
+    pub fn sum_of_squares(x: &[f32]) -> f32 {
         reduce(x, 0.0, |v| v * v, |a, b| a + b)
     }
 

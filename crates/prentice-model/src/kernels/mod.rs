@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 pub use bf16::{Bf16, bf16_to_f32, f32_to_bf16};
 pub(crate) use math::*;
+pub use math::{AdamWConstants, adamw_update, sum_of_squares};
 pub use memory::zeroed;
 pub(crate) use parallel::{SharedMut, for_each_block, with_team};
 
