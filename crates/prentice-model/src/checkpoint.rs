@@ -17,7 +17,7 @@ use serde_json::json;
 
 use crate::{
     architectures::decoder::{ConfigError, DecoderConfig, Layout},
-    kernels::bf16_to_f32,
+    kernels::{bf16_to_f32, zeroed},
     model::Model,
 };
 
@@ -142,7 +142,7 @@ impl Model {
             .and_then(|digest| digest.parse().ok());
 
         let layout = Layout::new(&config);
-        let mut parameters = vec![0.0; layout.length];
+        let mut parameters = zeroed(layout.length);
         for tensor in &layout.tensors {
             let problem =
                 |problem: String| CheckpointError::Tensor { path: path.clone(), tensor: tensor.name.clone(), problem };

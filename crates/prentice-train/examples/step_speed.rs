@@ -3,7 +3,11 @@
 use std::{io::BufRead as _, time::Instant};
 
 use prentice_base::Seed;
-use prentice_model::{Batch, Compute, DecoderConfig, Model, Workspace, kernels::Precision, ops::AttentionShape};
+use prentice_model::{
+    Batch, Compute, DecoderConfig, Model, Workspace,
+    kernels::{Precision, zeroed},
+    ops::AttentionShape,
+};
 use prentice_train::optimiser::{AdamW, AdamWOptions};
 
 fn main() {
@@ -15,7 +19,7 @@ fn main() {
     let rows: Vec<Vec<u32>> = (0..8).map(|row| (0..256).map(|i| (i * 7919 + row * 104_729) % 8192).collect()).collect();
     let batch = Batch::new(rows.iter().map(Vec::as_slice));
     let mut workspace = Workspace::new(compute);
-    let mut gradient = vec![0.0; model.parameters().len()];
+    let mut gradient = zeroed(model.parameters().len());
     let mut optimiser = AdamW::new(gradient.len(), AdamWOptions::default());
     let mut step = || {
         let start = Instant::now();

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use prentice_model::{
     Model,
-    kernels::{AdamWConstants, Isa, Kernels, adamw_update, sum_of_squares},
+    kernels::{AdamWConstants, Isa, Kernels, adamw_update, sum_of_squares, zeroed},
 };
 
 /// Constants of the optimiser.
@@ -50,7 +50,7 @@ const BLOCK: usize = 1 << 15;
 impl AdamW {
     /// A fresh state for a number of parameters.
     pub fn new(parameters: usize, options: AdamWOptions) -> Self {
-        Self { options, steps: 0, mean: vec![0.0; parameters], square: vec![0.0; parameters] }
+        Self { options, steps: 0, mean: zeroed(parameters), square: zeroed(parameters) }
     }
 
     /// Takes a step and clears the gradient; returns its norm before clipping.

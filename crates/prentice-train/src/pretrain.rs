@@ -11,7 +11,7 @@ use std::{
 };
 
 use prentice_base::{Event, Events, FileError, Seed, digest_json};
-use prentice_model::{Compute, Model, Workspace};
+use prentice_model::{Compute, Model, Workspace, kernels::zeroed};
 use prentice_tokens::{TokenShard, Vocabulary};
 use serde::{Deserialize, Serialize};
 
@@ -181,7 +181,7 @@ pub fn pretrain(
     let mut run = Run {
         rows: TrainingRows::new(inputs.train, inputs.vocabulary.special().end_of_text, options.seed),
         workspace: Workspace::new(compute),
-        gradient: vec![0.0; model.parameters().len()],
+        gradient: zeroed(model.parameters().len()),
         byte_lengths: inputs.vocabulary.byte_lengths(),
         started: Instant::now(),
         seconds_before: state.seconds,

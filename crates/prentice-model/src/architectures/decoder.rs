@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use prentice_base::Seed;
 
 use crate::{
+    kernels::zeroed,
     ops::{AttentionShape, KeyValueCache, RotaryTable, Segment},
     tape::{Compute, Graph, Parameter, Tensor},
 };
@@ -358,7 +359,7 @@ pub(crate) fn hidden_states(
 /// Random initial parameters: normal with deviation 0.02, the projections back into the residual stream divided by
 /// `sqrt(2 layers)` (GPT-2, Radford et al. 2019); norms 1, biases 0.
 pub(crate) fn initialise(config: &DecoderConfig, layout: &Layout, seed: Seed) -> Vec<f32> {
-    let mut parameters = vec![0.0; layout.length];
+    let mut parameters = zeroed(layout.length);
     for (index, tensor) in layout.tensors.iter().enumerate() {
         let values = &mut parameters[tensor.range.clone()];
         if tensor.name.ends_with("norm.weight") {

@@ -13,15 +13,14 @@ pub fn zeroed<T: Copy + Default>(count: usize) -> Vec<T> {
 #[cfg(target_os = "linux")]
 fn advise(start: *const u8, bytes: usize) {
     const HUGE: usize = 2 << 20;
-    if bytes < 2 * HUGE {
+    if bytes < HUGE / 2 {
         return;
     }
-    let first = (start as usize).next_multiple_of(HUGE);
-    let last = (start as usize + bytes) / HUGE * HUGE;
-    if first < last {
-        // SAFETY: whole pages inside a buffer of ours; the advice changes no content. A refusal costs only speed.
-        unsafe { libc::madvise(first as *mut libc::c_void, last - first, libc::MADV_HUGEPAGE) };
-    }
+    // Outwards, because neighbouring buffers share huge pages only where all of a page is advised.
+    let first = start as usize / HUGE * HUGE;
+    let last = (start as usize + bytes).next_multiple_of(HUGE);
+    // SAFETY: the advice changes no content, neither ours nor that of a neighbour. A refusal costs only speed.
+    unsafe { libc::madvise(first as *mut libc::c_void, last - first, libc::MADV_HUGEPAGE) };
 }
 
 #[cfg(not(target_os = "linux"))]
