@@ -8,6 +8,9 @@
 //!
 //! This crate has no asynchronous code, reads no configuration, and depends on no other Prentice crate.
 
+// Library code prints nothing: what there is to say goes through events.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 mod digest;
 mod document;
 mod event;

@@ -27,7 +27,7 @@ pub struct Common {
     #[arg(long, short, global = true)]
     pub quiet: bool,
 
-    /// Threads to use; results do not depend on it [default: all cores]
+    /// Threads to use [default: all cores]
     #[arg(long, global = true, value_name = "N")]
     pub threads: Option<usize>,
 }
@@ -225,12 +225,12 @@ pub enum Model {
 
 /// Pre-train a model on token shards; a killed run continues
 ///
-/// Example: prentice model train --tokens tokens --out run --minutes 30
+/// Example: prentice model train --shards tokens --out run --minutes 30
 #[derive(Debug, Args)]
 pub struct ModelTrain {
     /// A directory with train.tokens, held-out.tokens and tokenizer.json
     #[arg(long, value_name = "DIR")]
-    pub tokens: PathBuf,
+    pub shards: PathBuf,
 
     /// Where checkpoints and the model go
     #[arg(long, value_name = "DIR")]
@@ -283,8 +283,8 @@ pub struct BudgetChoice {
     pub minutes: Option<f64>,
 
     /// Train on at least this many tokens
-    #[arg(long = "tokens-budget", value_name = "N")]
-    pub tokens_budget: Option<u64>,
+    #[arg(long, value_name = "N")]
+    pub tokens: Option<u64>,
 
     /// Train for this many steps
     #[arg(long, value_name = "N")]

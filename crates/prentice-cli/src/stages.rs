@@ -96,8 +96,9 @@ impl Context<'_> {
 
     /// Removes what a failed stage has written, unless the next run can continue from it.
     fn sweep(&self, stage: &Stage) {
-        let checkpoints = checkpoint::list(&stage.path(CHECKPOINTS)).unwrap_or_default();
-        if checkpoints.is_empty() && fs::remove_dir_all(&stage.directory).is_ok() {
+        // A directory that cannot be read may hold checkpoints.
+        let is_empty = checkpoint::list(&stage.path(CHECKPOINTS)).is_ok_and(|checkpoints| checkpoints.is_empty());
+        if is_empty && fs::remove_dir_all(&stage.directory).is_ok() {
             // The directories above go too where nothing else is in them.
             let above = [Some(self.cache.root()), self.cache.root().parent()];
             let _ = above.into_iter().flatten().try_for_each(fs::remove_dir);

@@ -178,11 +178,11 @@ fn arguments_that_leave_nothing_to_do() {
         "quickstart tree --out out --layers 0",
         "quickstart tree --out out --threads 0",
         "quickstart tree --out out --kernels none",
-        "model train --tokens tokens --out out --minutes 0",
-        "model train --tokens tokens --out out --steps 0",
-        "model train --tokens tokens --out out --tokens-budget 0",
-        "model train --tokens tokens --out out",
-        "model train --tokens tokens --out out --steps 3",
+        "model train --shards tokens --out out --minutes 0",
+        "model train --shards tokens --out out --steps 0",
+        "model train --shards tokens --out out --tokens 0",
+        "model train --shards tokens --out out",
+        "model train --shards tokens --out out --steps 3",
         "model generate --prompt x --temperature -1",
         "model generate --prompt x --top-p 0",
         "model generate --prompt x",
@@ -259,31 +259,31 @@ fn arguments_that_leave_nothing_to_do() {
         For more information, try '--help'.
         exit code 2
 
-        $ prentice model train --tokens tokens --out out --minutes 0
+        $ prentice model train --shards tokens --out out --minutes 0
         error: --minutes 0 leaves no time to train
         hint: give a number above 0; 5 is a good start
         exit code 2
 
-        $ prentice model train --tokens tokens --out out --steps 0
+        $ prentice model train --shards tokens --out out --steps 0
         error: --steps 0 leaves nothing to train on
         hint: give a number above 0
         exit code 2
 
-        $ prentice model train --tokens tokens --out out --tokens-budget 0
-        error: --tokens-budget 0 leaves nothing to train on
+        $ prentice model train --shards tokens --out out --tokens 0
+        error: --tokens 0 leaves nothing to train on
         hint: give a number above 0
         exit code 2
 
-        $ prentice model train --tokens tokens --out out
+        $ prentice model train --shards tokens --out out
         error: the following required arguments were not provided:
-          <--minutes <N>|--tokens-budget <N>|--steps <N>>
+          <--minutes <N>|--tokens <N>|--steps <N>>
 
-        Usage: prentice model train --tokens <DIR> --out <DIR> <--minutes <N>|--tokens-budget <N>|--steps <N>>
+        Usage: prentice model train --shards <DIR> --out <DIR> <--minutes <N>|--tokens <N>|--steps <N>>
 
         For more information, try '--help'.
         exit code 2
 
-        $ prentice model train --tokens tokens --out out --steps 3
+        $ prentice model train --shards tokens --out out --steps 3
         error: there is no vocabulary at tokens/tokenizer.json
         hint: train one with `prentice tokens train`, or name a `tokenizer.json`
         exit code 2
@@ -473,7 +473,7 @@ fn trained(sandbox: &Sandbox) {
 }
 
 const TRAIN: &str =
-    "model train --tokens tokens --out run --steps 4 --layers 1 --batch-rows 2 --checkpoint-every 2 --quiet";
+    "model train --shards tokens --out run --steps 4 --layers 1 --batch-rows 2 --checkpoint-every 2 --quiet";
 
 #[test]
 fn a_checkpoint_that_is_truncated() {

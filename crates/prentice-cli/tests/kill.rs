@@ -8,7 +8,7 @@ use common::Sandbox;
 use prentice_base::ContentHash;
 
 /// A run of half a second or more, in which there are several checkpoints.
-const TRAIN: &str = "model train --tokens tokens --steps 40 --layers 2 --batch-rows 4 --checkpoint-every 4";
+const TRAIN: &str = "model train --shards tokens --steps 40 --layers 2 --batch-rows 4 --checkpoint-every 4";
 
 #[test]
 fn killed_and_resumed_is_the_same_to_the_bit() {

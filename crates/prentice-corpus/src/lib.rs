@@ -8,6 +8,9 @@
 //! Under every policy, code training reads only what [`Corpus::documents`] yields. Near-duplicates, secrets, personal data
 //! and contamination are not looked at yet.
 
+// Library code prints nothing: what there is to say goes through events.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 mod decide;
 mod document;
 mod exact;

@@ -6,8 +6,11 @@
 //! * results do not depend on the number of threads;
 //! * every operation's backward agrees with finite differences.
 //!
-//! Parameters and activations are f32 in memory; [`kernels::Precision`] chooses the arithmetic of matrix products.
+//! [`kernels::Precision`] chooses the arithmetic of matrix products. Parameters, the residual stream and all reductions
+//! are f32; in bf16, values that only matrix products read are kept as the bf16 that packing would round them to.
 
+// Library code prints nothing: what there is to say goes through events.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 // Kernels walk several arrays in step; an index says so more plainly than nested zips.
 #![allow(clippy::needless_range_loop)]
 

@@ -7,6 +7,9 @@
 //! Text never becomes a special token, however it is spelled: special tokens are inserted by id only. So a file that
 //! contains `<|endoftext|>` cannot end a document early or pose as a fill-in-the-middle prompt.
 
+// Library code prints nothing: what there is to say goes through events.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 mod encode;
 pub mod fim;
 mod pack;

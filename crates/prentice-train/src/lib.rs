@@ -5,6 +5,9 @@
 //! * [`examine`]: held-out bits per byte, next-token accuracy, single-line infilling, beside two baselines.
 //! * [`plan`]: model size, batch, memory and time from one dial.
 
+// Library code prints nothing: what there is to say goes through events.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 pub mod checkpoint;
 mod data;
 pub mod examine;

@@ -104,7 +104,7 @@ impl PretrainError {
     /// What the user can do.
     pub fn hint(&self) -> String {
         match self {
-            PretrainError::NothingToDo(_) => "give --minutes, --tokens-budget or --steps a positive number".into(),
+            PretrainError::NothingToDo(_) => "give --minutes, --tokens or --steps a positive number".into(),
             PretrainError::Resume(ResumeError::Model(error)) => error.hint(),
             PretrainError::Resume(_) => "remove the damaged checkpoint; the run continues from the one before".into(),
             PretrainError::AnotherRun { .. } => "choose another --out, or remove that directory".into(),

@@ -46,7 +46,7 @@ pub fn train(session: &Session, arguments: ModelTrain) -> Result<(), CliError> {
         return Err(usage(format!("--learning-rate {rate} is not above 0"), "0.003 suits small models"));
     }
     let compute = defaults::compute(arguments.arithmetic)?;
-    let encoded = stages::open_encoded(&arguments.tokens)?;
+    let encoded = stages::open_encoded(&arguments.shards)?;
     let vocabulary = encoded.vocabulary.len();
     let corpus_bytes = encoded.train.info().source_bytes;
     let threads = rayon::current_num_threads();
@@ -146,13 +146,13 @@ pub fn train(session: &Session, arguments: ModelTrain) -> Result<(), CliError> {
 
 fn training_budget(choice: &BudgetChoice) -> Result<Budget, CliError> {
     let nothing = |option: &str| usage(format!("{option} 0 leaves nothing to train on"), "give a number above 0");
-    match (choice.minutes, choice.tokens_budget, choice.steps) {
+    match (choice.minutes, choice.tokens, choice.steps) {
         (Some(minutes), ..) => check_minutes(minutes).map(|()| Budget::Seconds(minutes * 60.0)),
-        (_, Some(0), _) => Err(nothing("--tokens-budget")),
+        (_, Some(0), _) => Err(nothing("--tokens")),
         (_, Some(tokens), _) => Ok(Budget::Tokens(tokens)),
         (.., Some(0)) => Err(nothing("--steps")),
         (.., Some(steps)) => Ok(Budget::Steps(steps)),
-        (None, None, None) => Err(usage("no budget is given", "give one of --minutes, --tokens-budget and --steps")),
+        (None, None, None) => Err(usage("no budget is given", "give one of --minutes, --tokens and --steps")),
     }
 }
 

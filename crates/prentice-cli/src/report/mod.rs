@@ -15,6 +15,7 @@ mod sections;
 mod tests;
 
 use prentice_base::{ContentHash, RunManifest, digest_json};
+pub use prentice_train::checkpoint::{CurvePoint, Evaluation};
 use serde::{Deserialize, Serialize};
 
 use self::html::{Html, ToHtml, fill_page};
@@ -164,28 +165,6 @@ pub struct Training {
     pub curve: Vec<CurvePoint>,
     /// Measurements on held-out files during training, in order.
     pub evaluations: Vec<Evaluation>,
-}
-
-/// One training step.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct CurvePoint {
-    /// The step, from 1.
-    pub step: u64,
-    /// Mean loss, in nats a token.
-    pub loss: f32,
-    /// Learning rate.
-    pub learning_rate: f32,
-}
-
-/// A measurement on held-out files during training.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Evaluation {
-    /// After this many steps.
-    pub step: u64,
-    /// Mean loss, in nats a token.
-    pub loss: f32,
-    /// The same per byte of text, in bits.
-    pub bits_per_byte: f32,
 }
 
 /// The examination on held-out files.

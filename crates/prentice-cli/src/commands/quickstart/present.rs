@@ -22,8 +22,8 @@ use crate::{
     commands::eval,
     format,
     report::{
-        self, Amount, Completion, CurvePoint, Drop, Evaluation, HeldOut, Infilling, LanguageScores, ModelCard,
-        NextCommand, Planned, Quantity, Report, Sample, Training,
+        self, Amount, Completion, Drop, HeldOut, Infilling, LanguageScores, ModelCard, NextCommand, Planned, Quantity,
+        Report, Sample, Training,
     },
     terminal::visible,
 };
@@ -107,16 +107,8 @@ pub fn report(results: &Results) -> Report {
             },
             seconds: state.seconds,
             tokens_per_second: tokens_per_second(state),
-            curve: state
-                .curve
-                .iter()
-                .map(|point| CurvePoint { step: point.step, loss: point.loss, learning_rate: point.learning_rate })
-                .collect(),
-            evaluations: state
-                .evaluations
-                .iter()
-                .map(|one| Evaluation { step: one.step, loss: one.loss, bits_per_byte: one.bits_per_byte })
-                .collect(),
+            curve: state.curve.clone(),
+            evaluations: state.evaluations.clone(),
         },
         held_out: HeldOut {
             amount: Amount { files: examination.documents, bytes: examination.bytes },
