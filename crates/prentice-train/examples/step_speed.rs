@@ -5,14 +5,18 @@ use std::{io::BufRead as _, time::Instant};
 use prentice_base::Seed;
 use prentice_model::{
     Batch, Compute, DecoderConfig, Model, Workspace,
-    kernels::{Precision, zeroed},
+    kernels::{Kernels, Precision, zeroed},
     ops::AttentionShape,
 };
 use prentice_train::optimiser::{AdamW, AdamWOptions};
 
 fn main() {
     let bf16 = std::env::args().any(|argument| argument == "bf16");
-    let compute = Compute::new(if bf16 { Precision::Bf16 } else { Precision::F32 });
+    let precision = if bf16 { Precision::Bf16 } else { Precision::F32 };
+    // A third argument names other kernels than the fastest.
+    let kernels = std::env::args().nth(2).filter(|name| name != "f32" && name != "bf16");
+    let kernels = kernels.map_or_else(Kernels::detect, |name| name.parse().expect("kernels of this machine"));
+    let compute = Compute { kernels, precision };
     let shape = AttentionShape { heads: 4, key_value_heads: 2, head: 64 };
     let config = DecoderConfig::llama(8192, 256, 6, shape, 704, 256);
     let mut model = Model::initialise(config, Seed(1)).expect("a valid configuration");
