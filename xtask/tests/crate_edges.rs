@@ -19,7 +19,24 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("prentice-tokens", &["prentice-base"]),
     ("prentice-model", &["prentice-base", "prentice-tokens"]),
     ("prentice-train", &["prentice-base", "prentice-tokens", "prentice-model"]),
-    ("prentice-cli", &["prentice-base", "prentice-corpus", "prentice-tokens", "prentice-model", "prentice-train"]),
+    ("prentice-sandbox", &["prentice-base"]),
+    ("prentice-environment", &["prentice-base", "prentice-sandbox"]),
+    ("prentice-eval", &["prentice-base", "prentice-environment"]),
+    ("prentice-serve", &["prentice-base", "prentice-sandbox", "prentice-environment"]),
+    (
+        "prentice-cli",
+        &[
+            "prentice-base",
+            "prentice-corpus",
+            "prentice-tokens",
+            "prentice-model",
+            "prentice-train",
+            "prentice-sandbox",
+            "prentice-environment",
+            "prentice-eval",
+            "prentice-serve",
+        ],
+    ),
     // Not part of the product: it knows the workspace from outside only.
     ("xtask", &[]),
 ];

@@ -29,6 +29,6 @@ pub use files::FileError;
 pub use manifest::{CODE_VERSION, Machine, RunManifest};
 pub use seed::{Rng, Seed};
 pub use stage::{Stage, StageCache, StageError, StageKey};
-pub use task::{Limits, Program, Snapshot, Task, TaskKind, TestCase};
+pub use task::{Check, Limits, Program, Snapshot, Task, TaskKind, TestCase};
 pub use trajectory::{Message, Role, Step, Trajectory, TrajectoryError, TrajectoryEvent};
 pub use verdict::{FailureKind, Verdict};

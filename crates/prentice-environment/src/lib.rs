@@ -1,0 +1,3 @@
+//! Makes tasks runnable and says what execution says of a solution.
+
+#![deny(clippy::print_stdout, clippy::print_stderr)]

@@ -1,0 +1,3 @@
+//! Examination with statistics.
+
+#![deny(clippy::print_stdout, clippy::print_stderr)]
