@@ -1,3 +1,7 @@
 //! Examination with statistics.
 
 #![deny(clippy::print_stdout, clippy::print_stderr)]
+
+pub mod contamination;
+pub mod statistics;
+pub mod summary;

@@ -51,8 +51,12 @@ pub enum End {
     WallTime,
     /// It used up its memory.
     Memory,
-    /// It wrote more than it may to standard output or error, or to files.
+    /// It started more processes than it may.
+    Processes,
+    /// It wrote more than it may to standard output and error.
     Output,
+    /// It wrote more than it may to files.
+    Disk,
 }
 
 impl Execution {

@@ -3,7 +3,11 @@
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 mod command;
+mod landlock;
+mod launch;
 mod sandbox;
+mod seccomp;
+mod supervise;
 mod toolchain;
 
 pub use command::{Command, End, Execution};

@@ -1,0 +1,343 @@
+//! The tests that come with a request: verl's `ground_truth`, OpenRLHF's and slime's `label`.
+//!
+//! A JSON object, or a string that holds one:
+//!
+//! 1. `{"inputs": [...], "outputs": [...]}`: a whole program that reads and prints (verl's `prime_code` and
+//!    `sandbox_fusion`; APPS, TACO, CodeContests). An input or output is a string, or a list of lines.
+//! 2. `{"fn_name": "f", "inputs": [...], "outputs": [...]}` (or `entry_point`): calls of a function or of a method of
+//!    `Solution`. As in verl, an input is a string with one JSON value a line, an output a string with one; or, as APPS
+//!    stores them, the list of arguments and the value (or a list with only the value).
+//! 3. `{"test": "...", "entry_point": "f"}`: a test program that defines `check(candidate)` (HumanEval).
+//! 4. `{"task_id": "HumanEval/17"}`: a task that the service was started with.
+//!
+//! Each may say `"language"`, by SandboxFusion's names; otherwise it is Python. Not covered: verl's `assert_case`, whose
+//! assertions would have to run inside the candidate's process, where it can read and defeat them.
+
+use prentice_base::{Check, Limits, Program, Snapshot, Task, TaskKind, TestCase};
+use prentice_sandbox::Language;
+use serde_json::{Map, Value};
+
+use crate::protocol;
+
+/// What decides about a response.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Label {
+    /// The language of the program.
+    pub language: Language,
+    /// Its tests.
+    pub tests: Tests,
+}
+
+/// The forms of tests.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Tests {
+    /// A program that reads standard input and writes standard output.
+    Streams(Vec<StreamCase>),
+    /// Tests that call the candidate.
+    Task(Box<Task>),
+    /// A task of a suite, by id.
+    Suite(String),
+}
+
+/// One run of a program that reads and prints.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StreamCase {
+    /// Standard input.
+    pub input: String,
+    /// What it should print; never enters the candidate's process.
+    pub output: String,
+}
+
+impl Label {
+    /// Reads a label; `language` is what the request says beside it.
+    ///
+    /// # Errors
+    /// What is wrong, and where in the label.
+    pub fn parse(label: &Value, language: Option<&str>) -> Result<Self, String> {
+        let parsed;
+        let object = match label {
+            Value::Object(object) => object,
+            Value::String(text) => {
+                parsed = serde_json::from_str::<Value>(text).map_err(|error| format!("is no JSON: {error}"))?;
+                parsed.as_object().ok_or_else(|| format!("holds {}, not an object with tests", kind(&parsed)))?
+            }
+            other => return Err(format!("is {}, not an object with tests or a string that holds one", kind(other))),
+        };
+        let language = match string(object, "language")?.or(language) {
+            Some(name) => protocol::language(name)?,
+            None => Language::Python,
+        };
+        let entry_point = string(object, "fn_name")?.or(string(object, "entry_point")?);
+        let tests = if let Some(id) = string(object, "task_id")? {
+            Tests::Suite(id.to_owned())
+        } else if let Some(test) = string(object, "test")? {
+            let entry_point = entry_point.ok_or("has a `test` and no `entry_point`")?;
+            check_entry_point(entry_point)?;
+            let program = format!("{test}\n\ncheck({entry_point})\n");
+            Tests::Task(Box::new(function_task(language, entry_point, program)?))
+        } else if object.contains_key("inputs") || object.contains_key("outputs") {
+            let (inputs, outputs) = (list(object, "inputs")?, list(object, "outputs")?);
+            if inputs.len() != outputs.len() {
+                return Err(format!("has {} inputs and {} outputs", inputs.len(), outputs.len()));
+            }
+            if inputs.is_empty() {
+                return Err("has no inputs: without a test every program would pass".to_owned());
+            }
+            match entry_point {
+                Some(entry_point) => {
+                    check_entry_point(entry_point)?;
+                    let program = calls_program(entry_point, inputs, outputs)?;
+                    Tests::Task(Box::new(function_task(language, entry_point, program)?))
+                }
+                None => Tests::Streams(stream_cases(inputs, outputs)?),
+            }
+        } else {
+            return Err("has neither `inputs` and `outputs`, nor `test` and `entry_point`, nor `task_id`".to_owned());
+        };
+        Ok(Self { language, tests })
+    }
+}
+
+fn stream_cases(inputs: &[Value], outputs: &[Value]) -> Result<Vec<StreamCase>, String> {
+    let text = |name: &str, index: usize, value: &Value| match value {
+        Value::String(text) => Ok(text.clone()),
+        Value::Array(lines) => {
+            let lines: Option<Vec<&str>> = lines.iter().map(Value::as_str).collect();
+            lines.map(|lines| lines.join("\n")).ok_or_else(|| format!("`{name}[{index}]` has lines that are no strings"))
+        }
+        other => Err(format!("`{name}[{index}]` is {}, not a string or a list of lines", kind(other))),
+    };
+    let case = |(index, (input, output))| {
+        Ok(StreamCase { input: text("inputs", index, input)?, output: text("outputs", index, output)? })
+    };
+    inputs.iter().zip(outputs).enumerate().map(case).collect()
+}
+
+/// A test program that calls the entry point, on the examiner's side of the pipe: it may hold the expected values.
+///
+/// Values stay the text that they came as, since Python's integers have no bound and ours do.
+fn calls_program(entry_point: &str, inputs: &[Value], outputs: &[Value]) -> Result<String, String> {
+    let mut cases = Vec::new();
+    for (index, (input, output)) in inputs.iter().zip(outputs).enumerate() {
+        let place = |name: &str, message: String| format!("`{name}[{index}]` {message}");
+        let arguments: Vec<String> = match input {
+            Value::String(text) => text.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect(),
+            Value::Array(arguments) => arguments.iter().map(exact_text).collect::<Result<_, _>>().map_err(|m| place("inputs", m))?,
+            other => return Err(place("inputs", format!("is {}, not a string or a list of arguments", kind(other)))),
+        };
+        // Every value that is right. APPS wraps the value in a list, so there both readings must do.
+        let right = match output {
+            Value::String(text) => vec![text.clone()],
+            Value::Array(values) if values.len() == 1 => {
+                vec![output, &values[0]].into_iter().map(exact_text).collect::<Result<_, _>>().map_err(|m| place("outputs", m))?
+            }
+            other => vec![exact_text(other).map_err(|message| place("outputs", message))?],
+        };
+        for (name, texts) in [("inputs", &arguments), ("outputs", &right)] {
+            let broken = texts.iter().find_map(|text| serde_json::from_str::<serde::de::IgnoredAny>(text).err());
+            if let Some(error) = broken {
+                return Err(place(name, format!("is no JSON: {error}")));
+            }
+        }
+        cases.push(Value::from(vec![Value::from(arguments), Value::from(right)]));
+    }
+    // The text of a JSON value as a JSON string is a literal that Python reads the same.
+    let literal = Value::from(Value::from(cases).to_string()).to_string();
+    Ok(format!(
+        "import json\n\n\
+         def plain(value):\n    \
+             return [plain(item) for item in value] if isinstance(value, (list, tuple)) else value\n\n\
+         def check(candidate):\n    \
+             for arguments, right in json.loads({literal}):\n        \
+                 result = plain(candidate(*map(json.loads, arguments)))\n        \
+                 assert result in list(map(json.loads, right))\n\n\
+         check({entry_point})\n"
+    ))
+}
+
+/// The JSON text of a value that was read without loss.
+fn exact_text(value: &Value) -> Result<String, String> {
+    if is_exact(value) {
+        Ok(value.to_string())
+    } else {
+        Err("holds a number of more than 64 bits: give the value as a string of JSON".to_owned())
+    }
+}
+
+fn is_exact(value: &Value) -> bool {
+    match value {
+        Value::Number(number) => !number.is_f64() || number.as_f64().is_some_and(|float| float.abs() < 9e18),
+        Value::Array(items) => items.iter().all(is_exact),
+        Value::Object(members) => members.values().all(is_exact),
+        _ => true,
+    }
+}
+
+/// The task whose candidate is the whole program and whose one hidden test is `program`.
+fn function_task(language: Language, entry_point: &str, program: String) -> Result<Task, String> {
+    if language != Language::Python {
+        return Err("has tests that call a function; those are Python, whatever `language` says".to_owned());
+    }
+    Ok(Task {
+        id: "request".to_owned(),
+        kind: TaskKind::Synthesis,
+        snapshot: Snapshot::Program(Program {
+            language: "Python".to_owned(),
+            prefix: String::new(),
+            suffix: String::new(),
+        }),
+        instruction: String::new(),
+        entry_point: entry_point.to_owned(),
+        reference: None,
+        source: None,
+        visible_tests: Vec::new(),
+        hidden_tests: vec![TestCase { name: "label".to_owned(), check: Check::Program { program } }],
+        limits: Limits::default(),
+    })
+}
+
+/// The entry point becomes part of a test program, so it must be a name and nothing else.
+fn check_entry_point(name: &str) -> Result<(), String> {
+    let starts = name.starts_with(|c: char| c.is_alphabetic() || c == '_');
+    let is_name = starts && name.chars().all(|c| c.is_alphanumeric() || c == '_');
+    if is_name { Ok(()) } else { Err(format!("has the entry point `{name}`, which is no name")) }
+}
+
+fn string<'a>(object: &'a Map<String, Value>, key: &str) -> Result<Option<&'a str>, String> {
+    match object.get(key) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(other) => Err(format!("`{key}` is {}, not a string", kind(other))),
+    }
+}
+
+fn list<'a>(object: &'a Map<String, Value>, key: &str) -> Result<&'a [Value], String> {
+    match object.get(key) {
+        Some(Value::Array(values)) => Ok(values),
+        Some(other) => Err(format!("`{key}` is {}, not a list", kind(other))),
+        None => Err(format!("has no `{key}`")),
+    }
+}
+
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+    use serde_json::json;
+
+    use super::*;
+
+    fn check(label: Value, expected: Expect) {
+        let text = match Label::parse(&label, None) {
+            Err(message) => format!("error: the label {message}"),
+            Ok(Label { language, tests: Tests::Task(task) }) => {
+                let Check::Program { program } = &task.hidden_tests[0].check else { unreachable!() };
+                format!("{language:?} {}\n{program}", task.entry_point)
+            }
+            Ok(Label { language, tests }) => format!("{language:?} {tests:?}"),
+        };
+        expected.assert_eq(&text);
+    }
+
+    #[test]
+    fn programs_that_read_and_print() {
+        check(
+            json!({"inputs": ["1 2\n", ["3", "4"]], "outputs": ["3\n", ["7"]], "language": "cpp"}),
+            expect![[
+                r#"Cpp Streams([StreamCase { input: "1 2\n", output: "3\n" }, StreamCase { input: "3\n4", output: "7" }])"#
+            ]],
+        );
+        // verl stores ground truths as JSON text.
+        check(
+            json!("{\n \"inputs\": [\"1\"],\n \"outputs\": [\"1\"]\n}"),
+            expect![[r#"Python Streams([StreamCase { input: "1", output: "1" }])"#]],
+        );
+    }
+
+    #[test]
+    fn functions_and_suites() {
+        check(
+            json!({"fn_name": "add", "inputs": ["1\n2", "[3]\n\"'\\\"\""], "outputs": ["3", "[\"x\"]"]}),
+            expect![[r#"
+                Python add
+                import json
+
+                def plain(value):
+                    return [plain(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+                def check(candidate):
+                    for arguments, right in json.loads("[[[\"1\",\"2\"],[\"3\"]],[[\"[3]\",\"\\\"'\\\\\\\"\\\"\"],[\"[\\\"x\\\"]\"]]]"):
+                        result = plain(candidate(*map(json.loads, arguments)))
+                        assert result in list(map(json.loads, right))
+
+                check(add)
+            "#]],
+        );
+        check(
+            json!({"test": "def check(candidate):\n    assert candidate(1) == 2", "entry_point": "f"}),
+            expect![[r#"
+                Python f
+                def check(candidate):
+                    assert candidate(1) == 2
+
+                check(f)
+            "#]],
+        );
+        check(json!({"task_id": "HumanEval/17"}), expect![[r#"Python Suite("HumanEval/17")"#]]);
+    }
+
+    #[test]
+    fn a_bad_label_says_what_and_where() {
+        let cases = [
+            json!(null),
+            json!("no json"),
+            json!("[1]"),
+            json!({}),
+            json!({"inputs": ["1"]}),
+            json!({"inputs": ["1"], "outputs": []}),
+            json!({"inputs": [], "outputs": []}),
+            json!({"inputs": ["1", 2], "outputs": ["1", "2"]}),
+            json!({"inputs": ["1"], "outputs": [["a", 1]]}),
+            json!({"inputs": "1", "outputs": ["1"]}),
+            json!({"inputs": ["1"], "outputs": ["1"], "language": "cobol"}),
+            json!({"inputs": ["1 2"], "outputs": ["1"], "fn_name": "f"}),
+            json!({"inputs": ["1"], "outputs": ["x"], "fn_name": "f"}),
+            json!({"inputs": [[1e30]], "outputs": [1], "fn_name": "f"}),
+            json!({"test": "pass", "entry_point": "f); import os; (f"}),
+            json!({"test": "pass"}),
+            json!({"test": "pass", "entry_point": "f", "language": "go"}),
+            json!({"task_id": 17}),
+        ];
+        let errors = cases.map(|label| Label::parse(&label, None).unwrap_err());
+        expect![[r#"
+            is null, not an object with tests or a string that holds one
+            is no JSON: expected ident at line 1 column 2
+            holds a list, not an object with tests
+            has neither `inputs` and `outputs`, nor `test` and `entry_point`, nor `task_id`
+            has no `outputs`
+            has 1 inputs and 0 outputs
+            has no inputs: without a test every program would pass
+            `inputs[1]` is a number, not a string or a list of lines
+            `outputs[0]` has lines that are no strings
+            `inputs` is a string, not a list
+            has the language `cobol`; known are python, nodejs, rust, c, cpp, go, java
+            `inputs[0]` is no JSON: trailing characters at line 1 column 3
+            `outputs[0]` is no JSON: expected value at line 1 column 1
+            `inputs[0]` holds a number of more than 64 bits: give the value as a string of JSON
+            has the entry point `f); import os; (f`, which is no name
+            has a `test` and no `entry_point`
+            has tests that call a function; those are Python, whatever `language` says
+            `task_id` is a number, not a string"#]]
+        .assert_eq(&errors.join("\n"));
+    }
+}
