@@ -3,5 +3,6 @@
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod contamination;
+pub mod samples;
 pub mod statistics;
 pub mod summary;

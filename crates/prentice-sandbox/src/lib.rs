@@ -9,7 +9,9 @@ mod sandbox;
 mod seccomp;
 mod supervise;
 mod toolchain;
+mod zygote;
 
 pub use command::{Command, End, Execution};
 pub use sandbox::{Sandbox, SandboxError, Scratch, Tier};
 pub use toolchain::{Build, BuildOptions, Built, Language, Missing, Toolchain};
+pub use zygote::{Answer, PYTHON_VALUES, Work, Zygote};

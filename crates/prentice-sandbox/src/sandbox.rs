@@ -223,23 +223,24 @@ impl Sandbox {
         if self.tier == Tier::C { Vec::new() } else { Ruleset::border(self.landlock).to_bytes() }
     }
 
-    /// Puts the walls around a command. `private` is its temporary directory where there is no mount namespace.
+    /// Puts the walls around a command. `temporary` is the directory that it may write, beyond `writable`: in tier A
+    /// `/tmp`, which is its own, elsewhere a scratch directory or none.
     pub(crate) fn launch(
         &self,
         command: &Command,
         limits: Vec<(u32, u64)>,
         disk_bytes: u64,
         descriptors: Vec<std::os::fd::RawFd>,
-        private: Option<&Path>,
+        temporary: Option<&Path>,
     ) -> Result<Launch, SandboxError> {
-        let temporary = private.unwrap_or(Path::new("/tmp"));
+        let home = temporary.unwrap_or(Path::new("/"));
         let mut arguments = vec![c_string(&command.program)?];
         for argument in &command.arguments {
             arguments.push(c_string(argument)?);
         }
         let mut environment = Vec::new();
         let path = Path::new("/usr/local/bin:/usr/bin:/bin");
-        for (name, value) in [("PATH", path), ("HOME", temporary), ("TMPDIR", temporary), ("LANG", Path::new("C.UTF-8"))]
+        for (name, value) in [("PATH", path), ("HOME", home), ("TMPDIR", home), ("LANG", Path::new("C.UTF-8"))]
         {
             if !command.environment.iter().any(|(given, _)| given == name) {
                 environment.push(c_string(format!("{name}={}", value.display()))?);
@@ -263,7 +264,7 @@ impl Sandbox {
             if self.tier == Tier::B {
                 rules.push(("/proc/self".into(), Access::Read));
             }
-            rules.push((temporary.to_owned(), Access::Full));
+            rules.extend(temporary.map(|path| (path.to_owned(), Access::Full)));
             rules.extend(command.writable.iter().map(|path| (path.clone(), Access::Full)));
             rules.extend(DEVICES.iter().map(|path| (PathBuf::from(path), Access::ReadWriteFile)));
             (Ruleset::strictest(self.landlock), rules)
@@ -274,7 +275,7 @@ impl Sandbox {
             program: command.program.clone(),
             arguments,
             environment,
-            directory: command.directory.clone().unwrap_or_else(|| temporary.to_owned()),
+            directory: command.directory.clone().unwrap_or_else(|| home.to_owned()),
             descriptors,
             limits,
             filters: if self.tier == Tier::C { Vec::new() } else { seccomp::command(profile) },

@@ -83,8 +83,9 @@ impl<'a> Watch<'a> {
         let (stderr, stderr_write) = pipe()?;
         let descriptors = vec![stdin.as_raw_fd(), stdout.as_raw_fd(), stderr_write.as_raw_fd()];
         let directory = private.as_ref().map(Scratch::path);
+        let temporary = directory.or(Some(Path::new("/tmp")));
         let launch =
-            sandbox.launch(command, kernel_limits(sandbox, limits), limits.disk_bytes, descriptors, directory)?;
+            sandbox.launch(command, kernel_limits(sandbox, limits), limits.disk_bytes, descriptors, temporary)?;
         let watched = directory.into_iter().map(Path::to_owned).chain(command.writable.clone()).collect();
         let began = Instant::now();
         let launched = launch.start()?;

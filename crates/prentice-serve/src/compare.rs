@@ -32,7 +32,8 @@ fn words_match(actual: &str, expected: &str) -> bool {
 }
 
 fn numbers_match(actual: &str, expected: &str) -> bool {
-    let is_integer = |word: &str| word.strip_prefix(['-', '+']).unwrap_or(word).bytes().all(|byte| byte.is_ascii_digit());
+    let is_integer =
+        |word: &str| word.strip_prefix(['-', '+']).unwrap_or(word).bytes().all(|byte| byte.is_ascii_digit());
     if is_integer(actual) && is_integer(expected) {
         return false;
     }

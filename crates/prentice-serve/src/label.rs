@@ -87,7 +87,11 @@ impl Label {
                 Some(entry_point) => {
                     check_entry_point(entry_point)?;
                     let program = calls_program(entry_point, inputs, outputs)?;
-                    Tests::Task(Box::new(function_task(language, entry_point, program)?))
+                    let mut task = function_task(language, entry_point, program)?;
+                    if let Snapshot::Program(candidate) = &mut task.snapshot {
+                        (candidate.prefix, candidate.suffix) = (verl_imports(), method_as_function(entry_point));
+                    }
+                    Tests::Task(Box::new(task))
                 }
                 None => Tests::Streams(stream_cases(inputs, outputs)?),
             }
@@ -103,7 +107,9 @@ fn stream_cases(inputs: &[Value], outputs: &[Value]) -> Result<Vec<StreamCase>, 
         Value::String(text) => Ok(text.clone()),
         Value::Array(lines) => {
             let lines: Option<Vec<&str>> = lines.iter().map(Value::as_str).collect();
-            lines.map(|lines| lines.join("\n")).ok_or_else(|| format!("`{name}[{index}]` has lines that are no strings"))
+            lines
+                .map(|lines| lines.join("\n"))
+                .ok_or_else(|| format!("`{name}[{index}]` has lines that are no strings"))
         }
         other => Err(format!("`{name}[{index}]` is {}, not a string or a list of lines", kind(other))),
     };
@@ -122,15 +128,19 @@ fn calls_program(entry_point: &str, inputs: &[Value], outputs: &[Value]) -> Resu
         let place = |name: &str, message: String| format!("`{name}[{index}]` {message}");
         let arguments: Vec<String> = match input {
             Value::String(text) => text.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect(),
-            Value::Array(arguments) => arguments.iter().map(exact_text).collect::<Result<_, _>>().map_err(|m| place("inputs", m))?,
+            Value::Array(arguments) => {
+                arguments.iter().map(exact_text).collect::<Result<_, _>>().map_err(|m| place("inputs", m))?
+            }
             other => return Err(place("inputs", format!("is {}, not a string or a list of arguments", kind(other)))),
         };
         // Every value that is right. APPS wraps the value in a list, so there both readings must do.
         let right = match output {
             Value::String(text) => vec![text.clone()],
-            Value::Array(values) if values.len() == 1 => {
-                vec![output, &values[0]].into_iter().map(exact_text).collect::<Result<_, _>>().map_err(|m| place("outputs", m))?
-            }
+            Value::Array(values) if values.len() == 1 => vec![output, &values[0]]
+                .into_iter()
+                .map(exact_text)
+                .collect::<Result<_, _>>()
+                .map_err(|m| place("outputs", m))?,
             other => vec![exact_text(other).map_err(|message| place("outputs", message))?],
         };
         for (name, texts) in [("inputs", &arguments), ("outputs", &right)] {
@@ -153,6 +163,37 @@ fn calls_program(entry_point: &str, inputs: &[Value], outputs: &[Value]) -> Resu
                  assert result in list(map(json.loads, right))\n\n\
          check({entry_point})\n"
     ))
+}
+
+/// What both of verl's scorers put before a function, and solutions of its data sets rely on.
+fn verl_imports() -> String {
+    const MODULES: [&str; 18] = [
+        "string",
+        "re",
+        "datetime",
+        "collections",
+        "heapq",
+        "bisect",
+        "copy",
+        "math",
+        "random",
+        "statistics",
+        "itertools",
+        "functools",
+        "operator",
+        "io",
+        "sys",
+        "json",
+        "builtins",
+        "typing",
+    ];
+    let everything = MODULES.map(|module| format!("from {module} import *\n")).concat();
+    everything + &MODULES.map(|module| format!("import {module}\n")).concat()
+}
+
+/// Makes a method of `Solution` callable by its name, unless there is a function of that name.
+fn method_as_function(name: &str) -> String {
+    format!("\n\nif \"{name}\" not in globals() and \"Solution\" in globals():\n    {name} = Solution().{name}\n")
 }
 
 /// The JSON text of a value that was read without loss.

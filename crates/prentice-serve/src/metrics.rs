@@ -79,7 +79,12 @@ impl Metrics {
             family(name, kind, help, &format!("prentice_serve_{name} {value}\n"));
         };
         plain("workers", "gauge", "Worker threads.", workers as u64);
-        plain("worker_restarts_total", "counter", "Judges replaced after a failure.", self.restarts.load(Ordering::Relaxed));
+        plain(
+            "worker_restarts_total",
+            "counter",
+            "Judges replaced after a failure.",
+            self.restarts.load(Ordering::Relaxed),
+        );
         plain("queue_depth", "gauge", "Jobs that wait.", queue_depth as u64);
         plain("queue_capacity", "gauge", "Jobs that can wait.", queue_capacity as u64);
         plain("in_flight", "gauge", "Jobs that run.", self.in_flight.load(Ordering::Relaxed) as u64);
@@ -92,7 +97,8 @@ impl Metrics {
         family("requests_total", "counter", "Requests answered; 499: the client hung up before.", &samples);
         samples.clear();
         for ((kind, verdict), count) in &counts.executions {
-            let _ = writeln!(samples, "prentice_serve_executions_total{{kind=\"{kind}\",verdict=\"{verdict}\"}} {count}");
+            let _ =
+                writeln!(samples, "prentice_serve_executions_total{{kind=\"{kind}\",verdict=\"{verdict}\"}} {count}");
         }
         family("executions_total", "counter", "Answers of workers, by verdict.", &samples);
         samples.clear();

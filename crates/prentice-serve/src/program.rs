@@ -40,9 +40,7 @@ fn fenced_blocks(text: &str) -> Vec<Block<'_>> {
         offset += line.len();
         match (open, fence(line)) {
             (None, Some((fence, info))) => open = Some((fence, info, offset)),
-            (Some((opening, info, from)), Some((closing, "")))
-                if closing.starts_with(opening) =>
-            {
+            (Some((opening, info, from)), Some((closing, ""))) if closing.starts_with(opening) => {
                 blocks.push(Block { info, text: &text[from..start] });
                 open = None;
             }

@@ -42,9 +42,9 @@ pub(crate) const LANGUAGES: [(&str, Language); 7] = [
 /// A language by its name on the wire.
 pub(crate) fn language(name: &str) -> Result<Language, String> {
     let found = LANGUAGES.iter().find(|(known, _)| *known == name);
-    found.map(|(_, language)| *language).ok_or_else(|| {
-        format!("has the language `{name}`; known are {}", LANGUAGES.map(|(known, _)| known).join(", "))
-    })
+    found
+        .map(|(_, language)| *language)
+        .ok_or_else(|| format!("has the language `{name}`; known are {}", LANGUAGES.map(|(known, _)| known).join(", ")))
 }
 
 /// SandboxFusion's `RunCodeRequest`.
@@ -104,7 +104,12 @@ impl RunCodeBody {
             code: self.code,
             stdin: self.stdin.unwrap_or_default(),
             // SandboxFusion passes over files without content.
-            files: self.files.into_iter().filter(|(_, content)| content.is_some()).map(file).collect::<Result<_, String>>()?,
+            files: self
+                .files
+                .into_iter()
+                .filter(|(_, content)| content.is_some())
+                .map(file)
+                .collect::<Result<_, String>>()?,
             fetch_files: self.fetch_files,
         })
     }

@@ -87,7 +87,9 @@ enum Fault {
     NotFound(String),
     #[error("`{0}` is not for this address; use {1}")]
     Method(Method, Method),
-    #[error("the token is missing or wrong; send `Authorization: Bearer TOKEN`, or put it into the URL: `http://any:TOKEN@host/...`")]
+    #[error(
+        "the token is missing or wrong; send `Authorization: Bearer TOKEN`, or put it into the URL: `http://any:TOKEN@host/...`"
+    )]
     Unauthorized,
     #[error("the body must come with `Content-Type: application/json`")]
     MediaType,
@@ -138,7 +140,10 @@ impl Fault {
         let headers = response.headers_mut();
         match self {
             Self::Method(_, allowed) => {
-                headers.insert(header::ALLOW, HeaderValue::from_static(if allowed == Method::GET { "GET" } else { "POST" }));
+                headers.insert(
+                    header::ALLOW,
+                    HeaderValue::from_static(if allowed == Method::GET { "GET" } else { "POST" }),
+                );
             }
             Self::Unauthorized => {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
@@ -228,7 +233,8 @@ impl Service {
                     Answer::Run(result) => Some(result),
                     Answer::Reward(_) => None,
                 });
-                let result = result.ok_or_else(|| Fault::Infrastructure("a worker answered another question".into()))?;
+                let result =
+                    result.ok_or_else(|| Fault::Infrastructure("a worker answered another question".into()))?;
                 Ok(json_response(StatusCode::OK, &RunCodeReply::from(result)))
             }
             Route::GetReward => {
@@ -326,7 +332,8 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Fault> {
-    serde_json::from_slice(body).map_err(|error| if error.is_data() { Fault::Unfit(error) } else { Fault::Malformed(error) })
+    serde_json::from_slice(body)
+        .map_err(|error| if error.is_data() { Fault::Unfit(error) } else { Fault::Malformed(error) })
 }
 
 fn json_response(status: StatusCode, value: &impl Serialize) -> Response<Full<Bytes>> {

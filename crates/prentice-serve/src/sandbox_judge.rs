@@ -16,7 +16,9 @@ use std::{
 };
 
 use prentice_base::{FailureKind, Limits, Task, Verdict};
-use prentice_sandbox::{Build, BuildOptions, Built, End, Execution, Language, Sandbox, SandboxError, Scratch, Toolchain};
+use prentice_sandbox::{
+    Build, BuildOptions, Built, End, Execution, Language, Sandbox, SandboxError, Scratch, Toolchain,
+};
 
 use crate::{
     compare::outputs_match,
@@ -71,12 +73,23 @@ impl SandboxJudge {
     }
 
     /// Runs what was built. All languages come through here.
-    fn execute(&self, built: &Built, stdin: &str, place: Option<&Scratch>, limits: &Limits) -> Result<Execution, JudgeError> {
+    fn execute(
+        &self,
+        built: &Built,
+        stdin: &str,
+        place: Option<&Scratch>,
+        limits: &Limits,
+    ) -> Result<Execution, JudgeError> {
         let mut command = built.command.clone();
         command.stdin = stdin.as_bytes().to_vec();
         command.directory = place.map(|place| place.path().to_owned());
         command.writable = command.directory.clone();
         self.sandbox.run(&command, limits).map_err(infrastructure)
+    }
+
+    /// Decides by the tests of a task, of which nothing enters the candidate's process.
+    fn verify(&mut self, task: &Task, _completion: &str) -> Result<Verdict, JudgeError> {
+        Err(JudgeError::Refused(format!("the tests of `{}` call the candidate, which is not possible yet", task.id)))
     }
 
     fn streams(
@@ -121,7 +134,8 @@ impl Judge for SandboxJudge {
     fn run_code(&mut self, request: &RunRequest) -> Result<RunResult, JudgeError> {
         let memory_bytes = |default| request.memory_bytes.unwrap_or(default);
         let building = BuildOptions::default().limits;
-        let building = Limits { memory_bytes: memory_bytes(building.memory_bytes), ..timed(building, request.compile_timeout) };
+        let building =
+            Limits { memory_bytes: memory_bytes(building.memory_bytes), ..timed(building, request.compile_timeout) };
         let is_compiled = !matches!(request.language, Language::Python | Language::JavaScript);
         let started = Instant::now();
         let built = match self.build(request.language, &request.code, building)? {
@@ -141,7 +155,8 @@ impl Judge for SandboxJudge {
             stderr: String::new(),
         };
         let running = Limits::default();
-        let running = Limits { memory_bytes: memory_bytes(running.memory_bytes), ..timed(running, request.run_timeout) };
+        let running =
+            Limits { memory_bytes: memory_bytes(running.memory_bytes), ..timed(running, request.run_timeout) };
         let place = match request.files.is_empty() && request.fetch_files.is_empty() {
             true => None,
             false => Some(self.sandbox.scratch().map_err(infrastructure)?),
@@ -160,7 +175,14 @@ impl Judge for SandboxJudge {
         let program = extract_program(&request.response, request.label.language);
         match &request.label.tests {
             Tests::Streams(cases) => self.streams(program, request.label.language, cases, abandoned),
-            Tests::Task(_) | Tests::Suite(_) => todo!(),
+            Tests::Task(task) => self.verify(task, program),
+            Tests::Suite(id) => {
+                let tasks = self.tasks.clone();
+                let unknown = || {
+                    JudgeError::Refused(format!("there is no task `{id}` among the {} of this service", tasks.len()))
+                };
+                self.verify(tasks.get(id).ok_or_else(unknown)?, program)
+            }
         }
     }
 }

@@ -32,11 +32,7 @@ pub(crate) struct Workshop {
 ///
 /// # Errors
 /// A thread or a judge cannot be made; those that could be end by themselves.
-pub(crate) fn start(
-    workshop: &Arc<Workshop>,
-    count: usize,
-    alive: &async_mpsc::Sender<()>,
-) -> Result<(), JudgeError> {
+pub(crate) fn start(workshop: &Arc<Workshop>, count: usize, alive: &async_mpsc::Sender<()>) -> Result<(), JudgeError> {
     let (ready, readiness) = mpsc::channel();
     for index in 0..count {
         let (worker, alive, ready) = (workshop.clone(), alive.clone(), ready.clone());
@@ -64,7 +60,8 @@ pub(crate) fn start(
     // A judge that panics while it is made drops its sender without a word.
     let reports: Vec<_> = readiness.iter().collect();
     let failed = reports.iter().find_map(|report| report.as_ref().err().cloned());
-    let silent = (reports.len() < count).then(|| JudgeError::Infrastructure("a judge panicked while it was made".into()));
+    let silent =
+        (reports.len() < count).then(|| JudgeError::Infrastructure("a judge panicked while it was made".into()));
     match failed.or(silent) {
         Some(error) => {
             workshop.queue.close();
@@ -99,7 +96,9 @@ impl Workshop {
                 let judge = judge.insert(present);
                 match &job.work {
                     Work::Run(request) => judge.run_code(request).map(Answer::Run),
-                    Work::Reward(request) => judge.reward(request, &job.abandoned).and_then(scorable).map(Answer::Reward),
+                    Work::Reward(request) => {
+                        judge.reward(request, &job.abandoned).and_then(scorable).map(Answer::Reward)
+                    }
                 }
             }));
             failure = match outcome {

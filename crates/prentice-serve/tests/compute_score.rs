@@ -72,7 +72,8 @@ fn python_gets_scores_and_exceptions() {
         raised: URL answers 422: {"error":{"kind":"invalid_request","message":"`ground_truth` has the language `cobol`; known are python, nodejs, rust, c, cpp, go, java"}}
     "#]].assert_eq(&right);
     expect![[r#"raised: URL answers 401: {"error":{"kind":"unauthorized","message":"the token is missing or wrong; send `Authorization: Bearer TOKEN`, or put it into the URL: `http://any:TOKEN@host/...`"}}"#]].assert_eq(wrong.lines().next().unwrap());
-    expect!["raised: no score from URL in 2 attempts: URLError(ConnectionRefusedError(111, 'Connection refused'))"].assert_eq(gone.lines().next().unwrap());
+    expect!["raised: no score from URL in 2 attempts: URLError(ConnectionRefusedError(111, 'Connection refused'))"]
+        .assert_eq(gone.lines().next().unwrap());
 }
 
 #[test]

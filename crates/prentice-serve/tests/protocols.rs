@@ -220,7 +220,8 @@ fn metrics_are_in_prometheus_format() {
         # TYPE prentice_serve_request_seconds histogram
         prentice_serve_request_seconds_count{route="/compute_score"} 4
         prentice_serve_request_seconds_count{route="/run_code"} 1
-        prentice_serve_request_seconds_count{route="other"} 1"##]].assert_eq(&text.join("\n"));
+        prentice_serve_request_seconds_count{route="other"} 1"##]]
+    .assert_eq(&text.join("\n"));
     let buckets = reply.body.lines().filter(|line| line.contains(r#"_bucket{route="/compute_score""#)).count();
     assert_eq!(buckets, 13);
     server.stop();

@@ -222,12 +222,11 @@ mod tests {
             let source = Source::of(prompt);
             last_function(&source).and_then(|function| stub(&source, &function)).unwrap_or_else(|error| error.reason)
         };
-        expect![[r#"
-            	var prenticeResult map[rune][2]interface{}
-            	prenticeAsk(&prenticeResult, &a, &b, &c)
-            	return prenticeResult
-        "#]]
-        .assert_eq(&check("func G() {}\nfunc F(a, b int, c [][]string) map[rune][2]interface{} {"));
+        assert_eq!(
+            check("func G() {}\nfunc F(a, b int, c [][]string) map[rune][2]interface{} {"),
+            "\tvar prenticeResult map[rune][2]interface{}\n\tprenticeAsk(&prenticeResult, &a, &b, &c)\n\treturn \
+             prenticeResult\n"
+        );
         expect!["a value of the type `(int, error)` cannot be sent"].assert_eq(&check("func F(a int) (int, error) {"));
         expect!["a value of the type `*Node` cannot be sent"].assert_eq(&check("func F(a *Node) int {"));
         expect!["a value of the type `...int` cannot be sent"].assert_eq(&check("func F(a ...int) int {"));

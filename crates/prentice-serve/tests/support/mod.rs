@@ -17,7 +17,8 @@ use std::{
 
 use prentice_base::{Event, FailureKind, Verdict};
 use prentice_serve::{
-    CommandResult, Judge, JudgeError, MakeJudge, RewardRequest, RunRequest, RunResult, ServeOptions, ServeSummary, serve,
+    CommandResult, Judge, JudgeError, MakeJudge, RewardRequest, RunRequest, RunResult, ServeOptions, ServeSummary,
+    serve,
 };
 use tokio::sync::oneshot;
 
@@ -131,8 +132,9 @@ pub fn connect(address: SocketAddr) -> TcpStream {
 pub fn send(address: SocketAddr, method: &str, path: &str, headers: &str, body: &[u8]) -> TcpStream {
     let mut stream = connect(address);
     let length = body.len();
-    let head =
-        format!("{method} {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n{headers}Content-Length: {length}\r\n\r\n");
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n{headers}Content-Length: {length}\r\n\r\n"
+    );
     stream.write_all(head.as_bytes()).unwrap();
     // The server may answer and close before it has read everything.
     let _ = stream.write_all(body);
@@ -186,8 +188,12 @@ struct Scripted {
 impl Scripted {
     fn play(&self, program: &str) -> Result<CommandResult, JudgeError> {
         self.script.steps.fetch_add(1, Ordering::SeqCst);
-        let mut result =
-            CommandResult { return_code: Some(0), wall: Duration::from_millis(250), stdout: String::new(), stderr: String::new() };
+        let mut result = CommandResult {
+            return_code: Some(0),
+            wall: Duration::from_millis(250),
+            stdout: String::new(),
+            stderr: String::new(),
+        };
         for line in program.lines() {
             match line.split_once(' ').unwrap_or((line, "")) {
                 ("say", text) => result.stdout += &format!("{text}\n"),

@@ -30,7 +30,7 @@ pub trait Rng {
     }
 
     /// Any value of the type; for floats one of [0, 1).
-    fn gen<T: Rand>(&mut self) -> T {
+    fn r#gen<T: Rand>(&mut self) -> T {
         T::from_bits(self.next_u64())
     }
 
