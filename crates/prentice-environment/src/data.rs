@@ -612,6 +612,7 @@ mod tests {
         assert_eq!(list(directory.path()), [""; 0]);
     }
 
+    #[expect(clippy::print_stderr, reason = "a skipped test says so")]
     fn has(tool: &str) -> bool {
         let found = Command::new(tool).arg("--version").output().is_ok();
         if !found {

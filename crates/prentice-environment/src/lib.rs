@@ -5,3 +5,6 @@
 pub mod bridge;
 pub mod data;
 pub mod suites;
+mod verifier;
+
+pub use verifier::{Judgement, Verifier, Workshop};

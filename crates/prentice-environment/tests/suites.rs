@@ -237,28 +237,29 @@ fn a_task_of_each_kind() {
     expect![[r#"Some("HumanEval/0") Some("merate(numbers):\n            if idx") " != idx2:\n                distance = abs(elem - elem2)\n                if distance < threshold:\n                    return True\n\n    return False\n""#]].assert_eq(&format!("{:?} {:?} {:?}", hole.source, hole.reference, program(hole).suffix));
 
     let x = load("humaneval-x").unwrap();
+    // Lines end visibly, since one of them is nothing but spaces.
     expect![[r#"
-
-        fn main(){ 
-         } 
-
-        use std::{slice::Iter, cmp::{max, self}, mem::replace, collections::{HashSet, HashMap}, ops::Index, ascii::AsciiExt};
-        use rand::Rng;
-        use regex::Regex;
-        use md5;
-        use std::any::{Any, TypeId};
-
-        fn truncate_number(number: &f32) -> f32{
-
-        /*
-         Given a positive floating point number, it can be decomposed into
-            and integer part (largest integer smaller than given number) and decimals
-            (leftover part always smaller than 1).
-
-            Return the decimal part of the number.
-    
-        */
-    "#]].assert_eq(&program(task(&x, "Rust/2")).prefix);
+        |
+        fn main(){ |
+         } |
+        |
+        use std::{slice::Iter, cmp::{max, self}, mem::replace, collections::{HashSet, HashMap}, ops::Index, ascii::AsciiExt};|
+        use rand::Rng;|
+        use regex::Regex;|
+        use md5;|
+        use std::any::{Any, TypeId};|
+        |
+        fn truncate_number(number: &f32) -> f32{|
+        |
+        /*|
+         Given a positive floating point number, it can be decomposed into|
+            and integer part (largest integer smaller than given number) and decimals|
+            (leftover part always smaller than 1).|
+        |
+            Return the decimal part of the number.|
+            |
+        */|
+    "#]].assert_eq(&program(task(&x, "Rust/2")).prefix.replace('\n', "|\n"));
     let Check::Program { program: test } = &task(&x, "Go/2").hidden_tests[0].check else { panic!() };
     expect![[r#"
         package main

@@ -488,6 +488,8 @@ fn identifier_value(distance: usize) -> u64 {
 
 /// Appends the tokens of a text that survive normalisation.
 fn lex(text: &str, lexis: Lexis, tokens: &mut Vec<Token>) {
+    const COMMA: u64 = mark(b',');
+    const DOT: u64 = mark(b'.');
     let bytes = text.as_bytes();
     let mut line_start = true;
     let mut at = 0;
@@ -533,7 +535,9 @@ fn lex(text: &str, lexis: Lexis, tokens: &mut Vec<Token>) {
                 let number = byte.is_ascii_digit();
                 at += rest[1..].iter().take_while(|byte| is_word(**byte) || (number && **byte == b'.')).count();
                 let word = &bytes[start..at];
-                let kind = if number || KEYWORDS.binary_search(&word).is_ok() { Kind::Other } else { Kind::Identifier };
+                let member = tokens.last().is_some_and(|token| token.hash == DOT);
+                let kept = number || member || KEYWORDS.binary_search(&word).is_ok();
+                let kind = if kept { Kind::Other } else { Kind::Identifier };
                 push(tokens, word, kind, at);
             }
             _ => {
@@ -542,11 +546,12 @@ fn lex(text: &str, lexis: Lexis, tokens: &mut Vec<Token>) {
                     at = (at + 1).min(bytes.len());
                 }
                 // Formatters add and remove a comma before the end of a list.
-                const COMMA: u64 = mark(b',');
                 if matches!(byte, b')' | b']' | b'}') && tokens.last().is_some_and(|token| token.hash == COMMA) {
                     tokens.pop();
                 }
-                tokens.push(Token { hash: mark(byte), identifier: false, end: at });
+                if !matches!(byte, b'(' | b')' | b';') {
+                    tokens.push(Token { hash: mark(byte), identifier: false, end: at });
+                }
             }
         }
         line_start = false;
@@ -597,15 +602,201 @@ fn string_length(bytes: &[u8], quote: u8) -> Option<usize> {
 
 /// Words that are not renamed: reserved ones of the languages of the suites, sorted.
 const KEYWORDS: &[&[u8]] = &[
-    b"False", b"None", b"Self", b"True", b"abstract", b"and", b"as", b"assert", b"async", b"auto", b"await", b"bool",
-    b"boolean", b"break", b"byte", b"case", b"catch", b"chan", b"char", b"class", b"const", b"continue", b"crate",
-    b"def", b"default", b"defer", b"del", b"delete", b"do", b"double", b"elif", b"else", b"enum", b"except", b"export",
-    b"extends", b"extern", b"false", b"final", b"finally", b"float", b"fn", b"for", b"from", b"func", b"function",
-    b"global", b"go", b"goto", b"if", b"impl", b"implements", b"import", b"in", b"include", b"instanceof", b"int",
-    b"interface", b"is", b"lambda", b"let", b"long", b"loop", b"map", b"match", b"mod", b"mut", b"namespace", b"new",
-    b"nil", b"nonlocal", b"not", b"null", b"nullptr", b"of", b"operator", b"or", b"package", b"pass", b"private",
-    b"protected", b"pub", b"public", b"raise", b"range", b"ref", b"return", b"select", b"self", b"short", b"signed",
-    b"sizeof", b"static", b"struct", b"super", b"switch", b"template", b"this", b"throw", b"throws", b"trait", b"true",
-    b"try", b"type", b"typedef", b"typeof", b"undefined", b"union", b"unsafe", b"unsigned", b"use", b"using", b"var",
-    b"virtual", b"void", b"volatile", b"where", b"while", b"with", b"yield",
+    b"False",
+    b"None",
+    b"Self",
+    b"True",
+    b"abstract",
+    b"and",
+    b"as",
+    b"assert",
+    b"async",
+    b"auto",
+    b"await",
+    b"bool",
+    b"boolean",
+    b"break",
+    b"byte",
+    b"case",
+    b"catch",
+    b"chan",
+    b"char",
+    b"class",
+    b"const",
+    b"continue",
+    b"crate",
+    b"def",
+    b"default",
+    b"defer",
+    b"del",
+    b"delete",
+    b"do",
+    b"double",
+    b"elif",
+    b"else",
+    b"enum",
+    b"except",
+    b"export",
+    b"extends",
+    b"extern",
+    b"false",
+    b"final",
+    b"finally",
+    b"float",
+    b"fn",
+    b"for",
+    b"from",
+    b"func",
+    b"function",
+    b"global",
+    b"go",
+    b"goto",
+    b"if",
+    b"impl",
+    b"implements",
+    b"import",
+    b"in",
+    b"include",
+    b"instanceof",
+    b"int",
+    b"interface",
+    b"is",
+    b"lambda",
+    b"let",
+    b"long",
+    b"loop",
+    b"map",
+    b"match",
+    b"mod",
+    b"mut",
+    b"namespace",
+    b"new",
+    b"nil",
+    b"nonlocal",
+    b"not",
+    b"null",
+    b"nullptr",
+    b"of",
+    b"operator",
+    b"or",
+    b"package",
+    b"pass",
+    b"private",
+    b"protected",
+    b"pub",
+    b"public",
+    b"raise",
+    b"range",
+    b"ref",
+    b"return",
+    b"select",
+    b"self",
+    b"short",
+    b"signed",
+    b"sizeof",
+    b"static",
+    b"struct",
+    b"super",
+    b"switch",
+    b"template",
+    b"this",
+    b"throw",
+    b"throws",
+    b"trait",
+    b"true",
+    b"try",
+    b"type",
+    b"typedef",
+    b"typeof",
+    b"undefined",
+    b"union",
+    b"unsafe",
+    b"unsigned",
+    b"use",
+    b"using",
+    b"var",
+    b"virtual",
+    b"void",
+    b"volatile",
+    b"where",
+    b"while",
+    b"with",
+    b"yield",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keywords_are_sorted() {
+        assert!(KEYWORDS.is_sorted());
+    }
+
+    /// The hash of a window, from scratch.
+    fn window_hash(window: &[Token]) -> u64 {
+        let value = |at: usize| {
+            let token = window[at];
+            let previous = window[..at].iter().rposition(|other| other.identifier && other.hash == token.hash);
+            if token.identifier { identifier_value(previous.map_or(0, |previous| at - previous)) } else { token.hash }
+        };
+        mix((0..window.len()).fold(0_u64, |hash, at| hash.wrapping_mul(BASE).wrapping_add(value(at))))
+    }
+
+    #[test]
+    fn rolling_windows_equal_windows_from_scratch() {
+        // A few names in an irregular order, so that occurrences at all distances enter and leave windows.
+        let text: String = (0..600_u64)
+            .map(|at| ["a", "b", "c", "ddd", "=", "1", "if"][mix(at) as usize % 7])
+            .fold(String::new(), |text, word| text + word + " ");
+        let mut tokens = Vec::new();
+        lex(&text, Lexis::Python, &mut tokens);
+        let expected: Vec<_> = tokens.windows(WINDOW).map(|w| (w[WINDOW - 1].end, window_hash(w))).collect();
+        let mut got = Vec::new();
+        Scratch::default().windows(&text, Lexis::Python, |end, hash| got.push((end, hash)));
+        assert_eq!(got, expected);
+        assert_eq!(got.len(), 600 - WINDOW + 1);
+    }
+
+    #[test]
+    fn normalisation_keeps_what_programs_mean() {
+        let lexed = |text: &str, lexis| {
+            let mut tokens = Vec::new();
+            lex(text, lexis, &mut tokens);
+            let mut names = Vec::new();
+            let value = |token: &Token| {
+                if token.identifier {
+                    let place = names.iter().position(|name| *name == token.hash).unwrap_or(names.len());
+                    if place == names.len() {
+                        names.push(token.hash);
+                    }
+                    place as u64
+                } else {
+                    token.hash
+                }
+            };
+            tokens.iter().map(value).collect::<Vec<_>>()
+        };
+        let same = |a, b, lexis| assert_eq!(lexed(a, lexis), lexed(b, lexis), "{a:?} and {b:?}");
+        let different = |a, b, lexis| assert_ne!(lexed(a, lexis), lexed(b, lexis), "{a:?} and {b:?}");
+        same("x = f(y)  # why", "count=g(\n    total,\n)\n", Lexis::Python);
+        same("def f(a):\n    \"\"\"Adds.\n\n    More.\"\"\"\n    return a", "def g(b): return b", Lexis::Python);
+        same("x = 'a b'", "y = \"a b\"", Lexis::Python);
+        same("x = [1, 2,]", "x = [1, 2]", Lexis::Python);
+        same("int f(int a) { /* b */ return a; } // c", "int g(int x)\n{\n  return x;\n}", Lexis::C);
+        same("x = `a\nb`", "y = `a\nb`", Lexis::C);
+        different("x = a + a", "x = a + b", Lexis::Python);
+        different("x = 1", "x = 2", Lexis::Python);
+        different("x = 'one'", "x = 'two'", Lexis::Python);
+        different("x = 'one'", "x = one", Lexis::Python);
+        different("if x: y", "while x: y", Lexis::Python);
+        different("x = a // b", "x = a", Lexis::Python);
+        // Whatever is not a program of either family still ends, and keeps its bounds.
+        for text in ["'", "\"\"\"", "\"\"\"\"", "/*", "`", "\\", "'\\", "#", "é '''", "fn f<'a>(x: &'a str)", "don't"]
+        {
+            for lexis in [Lexis::Python, Lexis::C] {
+                lexed(text, lexis);
+            }
+        }
+    }
+}

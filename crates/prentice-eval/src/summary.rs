@@ -118,8 +118,7 @@ pub fn summarise(
     }
 
     let attempted: Vec<&TaskOutcomes> = tasks.iter().filter(|task| !task.outcomes.is_empty()).collect();
-    let scores: Vec<TaskScore> =
-        attempted.iter().map(|task| task.score()).filter(|score| score.attempts > 0).collect();
+    let scores: Vec<TaskScore> = attempted.iter().map(|task| task.score()).filter(|score| score.attempts > 0).collect();
     let (mut pass_at, mut pass_hat, mut refused) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
     if !scores.is_empty() {
         for k in ks.iter().copied().chain([1]) {
@@ -286,12 +285,23 @@ mod tests {
 
     #[test]
     fn too_few_samples_are_an_error() {
-        check(&[("a", &[Pass, Pass]), ("b", &[WRONG])], &[2], None, expect!["pass@k with k = 2 is not defined for task `b` with n = 1 attempts; ask for a smaller k or sample more"]);
+        check(
+            &[("a", &[Pass, Pass]), ("b", &[WRONG])],
+            &[2],
+            None,
+            expect![
+                "pass@k with k = 2 is not defined for task `b` with n = 1 attempts; ask for a smaller k or sample more"
+            ],
+        );
     }
 
     #[test]
     fn nothing_scored_has_no_metric() {
-        check(&[("a", &[Infrastructure]), ("b", &[])], &[1], None, expect![[r#"
+        check(
+            &[("a", &[Infrastructure]), ("b", &[])],
+            &[1],
+            None,
+            expect![[r#"
             {"suite":"suite",
             "total":1,
             "passed":0,
@@ -306,6 +316,7 @@ mod tests {
             "pass_hat":{},
             "refused":{},
             "failures":{},
-            "cost_per_solved":null}"#]]);
+            "cost_per_solved":null}"#]],
+        );
     }
 }

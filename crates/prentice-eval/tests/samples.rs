@@ -55,7 +55,16 @@ const GOOD: &str = r#"{"task_id": "HumanEval/0", "completion": "    return 1\n",
 
 #[test]
 fn good_files() {
-    check(GOOD, expect![]);
+    check(
+        GOOD,
+        expect![[r#"
+        0 Completion("    return 1\n") None None
+        2 Completion("ä 😀") Some(0.25) Some(12)
+        0 Solution("def f(): pass") Some(1.0) None
+        0 Completion("    return 1\n") None None
+        2 Completion("") None None
+        [3, 0, 2], missing [1], 1 repeated, 0 oversized"#]],
+    );
     assert_eq!(show(GOOD.as_bytes(), 100), show(&gzip(GOOD.as_bytes()), 100));
     // Two gzip members, as `cat a.gz b.gz` makes them; line ends of Windows.
     let (start, end) = GOOD.split_at(GOOD.find("\n\n").unwrap() + 1);
@@ -66,28 +75,71 @@ fn good_files() {
 #[test]
 fn bad_files() {
     let one = r#"{"task_id": "HumanEval/0", "completion": "x"}"#;
-    check("", expect![]);
-    check("\n \n\r\n", expect![]);
-    check(format!("{one}\n{{\"task_id\": \"HumanEval/0\", \"completion\": \"half of"), expect![]);
-    check(format!("{one}\n\n{one} {one}\n"), expect![]);
-    check("not json\n", expect![]);
-    check("[\"HumanEval/0\", \"x\"]\n", expect![]);
-    check(format!("{one}\n{{\"completion\": \"x\"}}\n"), expect![]);
-    check(format!("{one}\n{{\"task_id\": \"HumanEval/0\", \"output\": \"x\"}}\n"), expect![]);
-    check("{\"task_id\": \"HumanEval/0\", \"completion\": null}\n", expect![]);
-    check("{\"task_id\": \"HumanEval/0\", \"completion\": [\"x\"]}\n", expect![]);
-    check("{\"task_id\": 0, \"completion\": \"x\"}\n", expect![]);
-    check("{\"task_id\": \"HumanEval/0\", \"completion\": \"x\", \"cost\": -1}\n", expect![]);
-    check("{\"task_id\": \"HumanEval/0\", \"completion\": \"x\", \"cost\": NaN}\n", expect![]);
-    check("{\"task_id\": \"HumanEval/0\", \"completion\": \"x\", \"tokens\": 1.5}\n", expect![]);
-    check("{\"task_id\": \"HumanEval/0\", \"completion\": \"\\ud83d\"}\n", expect![]);
-    check([one.as_bytes(), b"\n{\"task_id\": \"HumanEval/\xff\"}\n"].concat(), expect![]);
-    check(format!("{one}\n{}", one.replace("/0", "/00").repeat(1)), expect![]);
+    check("", expect!["FILE holds no sample"]);
+    check("\n \n\r\n", expect!["FILE holds no sample"]);
+    check(
+        format!("{one}\n{{\"task_id\": \"HumanEval/0\", \"completion\": \"half of"),
+        expect!["line 2 of FILE, column 49: EOF while parsing a string"],
+    );
+    check(format!("{one}\n\n{one} {one}\n"), expect!["line 3 of FILE, column 47: trailing characters"]);
+    check("not json\n", expect!["line 1 of FILE, column 1: expected an object with `task_id` and `completion`"]);
+    check(
+        "[\"HumanEval/0\", \"x\"]\n",
+        expect!["line 1 of FILE, column 1: expected an object with `task_id` and `completion`"],
+    );
+    check(format!("{one}\n{{\"completion\": \"x\"}}\n"), expect!["line 2 of FILE, column 19: missing field `task_id`"]);
+    check(
+        format!("{one}\n{{\"task_id\": \"HumanEval/0\", \"output\": \"x\"}}\n"),
+        expect!["line 2 of FILE, column 41: neither `completion` nor `solution`"],
+    );
+    check(
+        "{\"task_id\": \"HumanEval/0\", \"completion\": null}\n",
+        expect!["line 1 of FILE, column 46: neither `completion` nor `solution`"],
+    );
+    check(
+        "{\"task_id\": \"HumanEval/0\", \"completion\": [\"x\"]}\n",
+        expect!["line 1 of FILE, column 41: invalid type: sequence, expected a string"],
+    );
+    check(
+        "{\"task_id\": 0, \"completion\": \"x\"}\n",
+        expect!["line 1 of FILE, column 13: invalid type: integer `0`, expected a string"],
+    );
+    check(
+        "{\"task_id\": \"HumanEval/0\", \"completion\": \"x\", \"cost\": -1}\n",
+        expect!["line 1 of FILE, column 57: `cost` is negative"],
+    );
+    check(
+        "{\"task_id\": \"HumanEval/0\", \"completion\": \"x\", \"cost\": NaN}\n",
+        expect!["line 1 of FILE, column 55: expected value"],
+    );
+    check(
+        "{\"task_id\": \"HumanEval/0\", \"completion\": \"x\", \"tokens\": 1.5}\n",
+        expect!["line 1 of FILE, column 59: invalid type: floating point `1.5`, expected u64"],
+    );
+    check(
+        "{\"task_id\": \"HumanEval/0\", \"completion\": \"\\ud83d\"}\n",
+        expect!["line 1 of FILE, column 49: unexpected end of hex escape"],
+    );
+    check(
+        [one.as_bytes(), b"\n{\"task_id\": \"HumanEval/\xff\"}\n"].concat(),
+        expect!["line 2 of FILE is not UTF-8 from byte 24 on"],
+    );
+    check(
+        format!("{one}\n{}", one.replace("/0", "/00")),
+        expect![
+            "samples of unknown tasks in FILE: 1, first `HumanEval/00` (line 2); did you mean `HumanEval/0`, or another suite?"
+        ],
+    );
     let many: Vec<String> = (0..9).map(|i| one.replace("HumanEval/0", &format!("Mbpp/{}", i / 2))).collect();
-    check(format!("{one}\n{}\n", many.join("\n")), expect![]);
-    check(&gzip(one.as_bytes())[..20], expect![]);
+    check(
+        format!("{one}\n{}\n", many.join("\n")),
+        expect![
+            "samples of unknown tasks in FILE: 9, first `Mbpp/0` (line 2), `Mbpp/1` (line 4), `Mbpp/2` (line 6), `Mbpp/3` (line 8), `Mbpp/4` (line 10)"
+        ],
+    );
+    check(&gzip(one.as_bytes())[..20], expect!["cannot unpack FILE"]);
     let error = Samples::open(Path::new("nowhere.jsonl"), &IDS, SOURCE_BYTES).unwrap_err();
-    expect![].assert_eq(&error.to_string());
+    expect!["cannot open nowhere.jsonl"].assert_eq(&error.to_string());
 }
 
 #[test]
@@ -107,11 +159,23 @@ fn texts_beyond_the_limit_are_judged_and_not_kept() {
     ];
     let shown =
         show(content.concat().as_bytes(), 100).replace(&"x".repeat(100), "x*100").replace(&"A".repeat(100), "A*100");
-    expect![].assert_eq(&shown);
+    expect![[r#"
+        1 Completion("x*100") None None
+        1 Oversized None None
+        1 Completion("A*100") None None
+        1 Oversized None None
+        1 Oversized Some(2.0) None
+        1 Oversized None None
+        1 Completion("short") None Some(7)
+        [0, 7, 0], missing [0, 2], 0 repeated, 4 oversized"#]]
+    .assert_eq(&shown);
     let Verdict::Fail { kind: FailureKind::CompileError, detail } = samples::oversized_verdict(100) else { panic!() };
-    expect![].assert_eq(&detail);
+    expect!["the source text is longer than 100 bytes"].assert_eq(&detail);
     // Without end and outside of any text.
-    check(format!("{{\"task_id\": \"HumanEval/1\", \"ranks\": [{}0]}}\n", "0,".repeat(200_000)), expect![]);
+    check(
+        format!("{{\"task_id\": \"HumanEval/1\", \"ranks\": [{}0]}}\n", "0,".repeat(200_000)),
+        expect!["line 1 of FILE, column 264545: the line is too long for a sample, even without its texts"],
+    );
 }
 
 #[test]

@@ -96,22 +96,66 @@ fn bad_input_is_refused_with_the_task() {
         expected.assert_eq(&error.to_string());
     };
     let two = [score(1, 1, 10, 3), score(2, 2, 4, 0)];
-    check(&two, Metric::PassAt(5), expect!["pass@k with k = 5 is not defined for task `task/2` with n = 4 attempts; ask for a smaller k or sample more"]);
-    check(&two, Metric::PassHat(5), expect!["pass^k with k = 5 is not defined for task `task/2` with n = 4 attempts; ask for a smaller k or sample more"]);
+    check(
+        &two,
+        Metric::PassAt(5),
+        expect![
+            "pass@k with k = 5 is not defined for task `task/2` with n = 4 attempts; ask for a smaller k or sample more"
+        ],
+    );
+    check(
+        &two,
+        Metric::PassHat(5),
+        expect![
+            "pass^k with k = 5 is not defined for task `task/2` with n = 4 attempts; ask for a smaller k or sample more"
+        ],
+    );
     check(&two, Metric::PassAt(0), expect!["pass@k with k = 0 is not defined; k starts at 1"]);
-    check(&[score(1, 1, 1, 2)], Metric::PassAt(1), expect!["task `task/1` has 2 passes among 1 attempts; a pass is an attempt"]);
-    check(&[score(1, 1, 0, 0)], Metric::PassAt(1), expect!["pass@k with k = 1 is not defined for task `task/1` with n = 0 attempts; ask for a smaller k or sample more"]);
-    check(&[score(1, 1, 1, 1), score(1, 2, 1, 0)], Metric::PassAt(1), expect!["task `task/1` occurs twice in one run; merge its attempts first"]);
+    check(
+        &[score(1, 1, 1, 2)],
+        Metric::PassAt(1),
+        expect!["task `task/1` has 2 passes among 1 attempts; a pass is an attempt"],
+    );
+    check(
+        &[score(1, 1, 0, 0)],
+        Metric::PassAt(1),
+        expect![
+            "pass@k with k = 1 is not defined for task `task/1` with n = 0 attempts; ask for a smaller k or sample more"
+        ],
+    );
+    check(
+        &[score(1, 1, 1, 1), score(1, 2, 1, 0)],
+        Metric::PassAt(1),
+        expect!["task `task/1` occurs twice in one run; merge its attempts first"],
+    );
     check(&[], Metric::PassAt(1), expect!["no task has a verdict, so there is nothing to estimate"]);
 
     let check = |a: &[TaskScore], b: &[TaskScore], expected: Expect| {
         let error = compare(a, b, Metric::PassAt(1), resampling(1, 10)).expect_err("refused");
         expected.assert_eq(&error.to_string());
     };
-    check(&two, &two[..1], expect!["1 tasks are in one run only, the first of them `task/2` in run A; compare runs of the same tasks"]);
-    check(&two[..1], &[score(3, 3, 1, 1), score(1, 1, 1, 1), score(4, 4, 1, 1)], expect!["2 tasks are in one run only, the first of them `task/3` in run B; compare runs of the same tasks"]);
-    check(&two[..1], &[score(1, 7, 1, 1)], expect!["task `task/1` is in cluster `cluster/1` in run A and in `cluster/7` in run B; compare runs of one version of a suite"]);
-    check(&[two[0].clone(), two[0].clone()], &two[..1], expect!["task `task/1` occurs twice in one run; merge its attempts first"]);
+    check(
+        &two,
+        &two[..1],
+        expect!["1 tasks are in one run only, the first of them `task/2` in run A; compare runs of the same tasks"],
+    );
+    check(
+        &two[..1],
+        &[score(3, 3, 1, 1), score(1, 1, 1, 1), score(4, 4, 1, 1)],
+        expect!["2 tasks are in one run only, the first of them `task/3` in run B; compare runs of the same tasks"],
+    );
+    check(
+        &two[..1],
+        &[score(1, 7, 1, 1)],
+        expect![
+            "task `task/1` is in cluster `cluster/1` in run A and in `cluster/7` in run B; compare runs of one version of a suite"
+        ],
+    );
+    check(
+        &[two[0].clone(), two[0].clone()],
+        &two[..1],
+        expect!["task `task/1` occurs twice in one run; merge its attempts first"],
+    );
 
     let spending = Spending { task: "t".into(), cluster: "t".into(), spend: f64::NAN, solved: 1 };
     let error = cost_per_solved(&[spending], resampling(1, 10)).expect_err("refused");
@@ -239,13 +283,34 @@ fn comparisons_choose_their_test() {
         (0..100).map(|task| score(task, task, 1, u32::from(solved(task)))).collect()
     };
     let (a, b) = (run(|task| task < 50), run(|task| (5..64).contains(&task)));
-    check(&a, &b, Metric::PassAt(1), expect!["pass@1 of 100 tasks in 100 clusters (0 unscored): 0.500 -> 0.590, +0.090 [+0.010, +0.180], McNemar { only_a: 5, only_b: 14 }, p 0.0636, adjusted 0.0636, detectable Some(0.120), Some(0.085)"]);
-    check(&a, &a, Metric::PassAt(1), expect!["pass@1 of 100 tasks in 100 clusters (0 unscored): 0.500 -> 0.500, +0.000 [-0.037, +0.037], McNemar { only_a: 0, only_b: 0 }, p 1.0000, adjusted 1.0000, detectable None, None"]);
+    check(
+        &a,
+        &b,
+        Metric::PassAt(1),
+        expect![
+            "pass@1 of 100 tasks in 100 clusters (0 unscored): 0.500 -> 0.590, +0.090 [+0.010, +0.180], McNemar { only_a: 5, only_b: 14 }, p 0.0636, adjusted 0.0636, detectable Some(0.120), Some(0.085)"
+        ],
+    );
+    check(
+        &a,
+        &a,
+        Metric::PassAt(1),
+        expect![
+            "pass@1 of 100 tasks in 100 clusters (0 unscored): 0.500 -> 0.500, +0.000 [-0.037, +0.037], McNemar { only_a: 0, only_b: 0 }, p 1.0000, adjusted 1.0000, detectable None, None"
+        ],
+    );
 
     // The same with an infrastructure error, which takes its task out of both runs.
     let mut partial = b.clone();
     (partial[3].attempts, partial[3].passed) = (0, 0);
-    check(&a, &partial, Metric::PassAt(1), expect!["pass@1 of 99 tasks in 99 clusters (1 unscored): 0.495 -> 0.596, +0.101 [+0.020, +0.182], McNemar { only_a: 4, only_b: 14 }, p 0.0309, adjusted 0.0309, detectable Some(0.117), Some(0.083)"]);
+    check(
+        &a,
+        &partial,
+        Metric::PassAt(1),
+        expect![
+            "pass@1 of 99 tasks in 99 clusters (1 unscored): 0.495 -> 0.596, +0.101 [+0.020, +0.182], McNemar { only_a: 4, only_b: 14 }, p 0.0309, adjusted 0.0309, detectable Some(0.117), Some(0.083)"
+        ],
+    );
 
     // Ten attempts of seven tasks: the golden is scipy's 18 of 128 sign patterns, 0.140625.
     let differences = [10, -5, 15, 2, 6, -4, 12];
@@ -253,14 +318,35 @@ fn comparisons_choose_their_test() {
         let passed = |difference: i32| (10 + (sign * difference).max(0)) as u32;
         differences.iter().enumerate().map(|(task, d)| score(task, task, 30, passed(*d))).collect()
     };
-    check(&run(-1), &run(1), Metric::PassAt(1), expect!["pass@1 of 7 tasks in 7 clusters (0 unscored): 0.376 -> 0.548, +0.171 [-0.048, +0.395], ExactPermutation { differing: 7 }, p 0.1406, adjusted 0.1406, detectable Some(0.275), Some(0.195)"]);
-    check(&run(-1), &run(1), Metric::PassHat(2), expect!["pass^2 of 7 tasks in 7 clusters (0 unscored): 0.138 -> 0.327, +0.189 [-0.026, +0.445], ExactPermutation { differing: 7 }, p 0.1406, adjusted 0.1406, detectable Some(0.290), Some(0.205)"]);
+    check(
+        &run(-1),
+        &run(1),
+        Metric::PassAt(1),
+        expect![
+            "pass@1 of 7 tasks in 7 clusters (0 unscored): 0.376 -> 0.548, +0.171 [-0.048, +0.395], ExactPermutation { differing: 7 }, p 0.1406, adjusted 0.1406, detectable Some(0.275), Some(0.195)"
+        ],
+    );
+    check(
+        &run(-1),
+        &run(1),
+        Metric::PassHat(2),
+        expect![
+            "pass^2 of 7 tasks in 7 clusters (0 unscored): 0.138 -> 0.327, +0.189 [-0.026, +0.445], ExactPermutation { differing: 7 }, p 0.1406, adjusted 0.1406, detectable Some(0.290), Some(0.205)"
+        ],
+    );
 
     // McNemar's test does not hold for clusters.
     let clustered = |scores: &[TaskScore]| -> Vec<_> {
         scores.iter().enumerate().map(|(task, s)| score(task, task / 4, 1, s.passed)).collect()
     };
-    check(&clustered(&a), &clustered(&b), Metric::PassAt(1), expect!["pass@1 of 100 tasks in 25 clusters (0 unscored): 0.500 -> 0.590, +0.090 [-0.060, +0.280], ExactPermutation { differing: 6 }, p 0.3750, adjusted 0.3750, detectable Some(0.232), Some(0.164)"]);
+    check(
+        &clustered(&a),
+        &clustered(&b),
+        Metric::PassAt(1),
+        expect![
+            "pass@1 of 100 tasks in 25 clusters (0 unscored): 0.500 -> 0.590, +0.090 [-0.060, +0.280], ExactPermutation { differing: 6 }, p 0.3750, adjusted 0.3750, detectable Some(0.232), Some(0.164)"
+        ],
+    );
 
     let against = |b: &[TaskScore]| compare(&a, b, Metric::PassAt(1), resampling(1, 200)).expect("compares");
     let mut together = [against(&b), against(&a)];

@@ -20,7 +20,7 @@ pub trait Judge {
     /// Decides whether a response solves its task. The verdict is one that may be scored
     /// ([`Verdict::is_scorable`]); everything else is an error.
     ///
-    /// `abandoned` turns true when nobody waits for the verdict any more: then any answer will do, soon.
+    /// `abandoned` turns true when nobody waits for the verdict any more: then [`JudgeError::Abandoned`] will do, soon.
     ///
     /// # Errors
     /// The response could not be judged.
@@ -39,6 +39,9 @@ pub enum JudgeError {
     /// Nothing here can judge this request, however often it is tried: a language without a toolchain, an unknown task.
     #[error("{0}")]
     Refused(String),
+    /// The judge stopped because nobody waits for the verdict any more.
+    #[error("nobody waits for the verdict any more")]
+    Abandoned,
 }
 
 /// A program to run.

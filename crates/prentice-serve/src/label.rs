@@ -10,8 +10,11 @@
 //! 3. `{"test": "...", "entry_point": "f"}`: a test program that defines `check(candidate)` (HumanEval).
 //! 4. `{"task_id": "HumanEval/17"}`: a task that the service was started with.
 //!
-//! Each may say `"language"`, by SandboxFusion's names; otherwise it is Python. Not covered: verl's `assert_case`, whose
+//! Each may say `"language"`, by SandboxFusion's names; otherwise it is Python. The first three may say `"timeout"`, the CPU
+//! time for each test in seconds; otherwise it is [`DEFAULT_TIMEOUT`]. Not covered: verl's `assert_case`, whose
 //! assertions would have to run inside the candidate's process, where it can read and defeat them.
+
+use std::time::Duration;
 
 use prentice_base::{Check, Limits, Program, Snapshot, Task, TaskKind, TestCase};
 use prentice_sandbox::Language;
@@ -19,11 +22,18 @@ use serde_json::{Map, Value};
 
 use crate::protocol;
 
+/// CPU time for one test, as verl's `sandbox_fusion` has it (there of elapsed time).
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest time that a label may ask for.
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(60);
+
 /// What decides about a response.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Label {
     /// The language of the program.
     pub language: Language,
+    /// CPU time for one test.
+    pub timeout: Duration,
     /// Its tests.
     pub tests: Tests,
 }
@@ -67,6 +77,7 @@ impl Label {
             Some(name) => protocol::language(name)?,
             None => Language::Python,
         };
+        let timeout = timeout(object)?;
         let entry_point = string(object, "fn_name")?.or(string(object, "entry_point")?);
         let tests = if let Some(id) = string(object, "task_id")? {
             Tests::Suite(id.to_owned())
@@ -74,7 +85,7 @@ impl Label {
             let entry_point = entry_point.ok_or("has a `test` and no `entry_point`")?;
             check_entry_point(entry_point)?;
             let program = format!("{test}\n\ncheck({entry_point})\n");
-            Tests::Task(Box::new(function_task(language, entry_point, program)?))
+            Tests::Task(Box::new(function_task(language, timeout, entry_point, program)?))
         } else if object.contains_key("inputs") || object.contains_key("outputs") {
             let (inputs, outputs) = (list(object, "inputs")?, list(object, "outputs")?);
             if inputs.len() != outputs.len() {
@@ -87,7 +98,7 @@ impl Label {
                 Some(entry_point) => {
                     check_entry_point(entry_point)?;
                     let program = calls_program(entry_point, inputs, outputs)?;
-                    let mut task = function_task(language, entry_point, program)?;
+                    let mut task = function_task(language, timeout, entry_point, program)?;
                     if let Snapshot::Program(candidate) = &mut task.snapshot {
                         (candidate.prefix, candidate.suffix) = (verl_imports(), method_as_function(entry_point));
                     }
@@ -98,7 +109,7 @@ impl Label {
         } else {
             return Err("has neither `inputs` and `outputs`, nor `test` and `entry_point`, nor `task_id`".to_owned());
         };
-        Ok(Self { language, tests })
+        Ok(Self { language, timeout, tests })
     }
 }
 
@@ -215,7 +226,7 @@ fn is_exact(value: &Value) -> bool {
 }
 
 /// The task whose candidate is the whole program and whose one hidden test is `program`.
-fn function_task(language: Language, entry_point: &str, program: String) -> Result<Task, String> {
+fn function_task(language: Language, timeout: Duration, entry_point: &str, program: String) -> Result<Task, String> {
     if language != Language::Python {
         return Err("has tests that call a function; those are Python, whatever `language` says".to_owned());
     }
@@ -233,7 +244,7 @@ fn function_task(language: Language, entry_point: &str, program: String) -> Resu
         source: None,
         visible_tests: Vec::new(),
         hidden_tests: vec![TestCase { name: "label".to_owned(), check: Check::Program { program } }],
-        limits: Limits::default(),
+        limits: Limits { cpu_seconds: timeout.as_secs_f64(), ..Limits::default() },
     })
 }
 
@@ -242,6 +253,14 @@ fn check_entry_point(name: &str) -> Result<(), String> {
     let starts = name.starts_with(|c: char| c.is_alphabetic() || c == '_');
     let is_name = starts && name.chars().all(|c| c.is_alphanumeric() || c == '_');
     if is_name { Ok(()) } else { Err(format!("has the entry point `{name}`, which is no name")) }
+}
+
+fn timeout(object: &Map<String, Value>) -> Result<Duration, String> {
+    let Some(value) = object.get("timeout").filter(|value| !value.is_null()) else { return Ok(DEFAULT_TIMEOUT) };
+    let duration = value.as_f64().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    duration.filter(|duration| !duration.is_zero() && *duration <= LONGEST_TIMEOUT).ok_or_else(|| {
+        format!("has the `timeout` {value}; it must be above 0 and at most {} seconds", LONGEST_TIMEOUT.as_secs())
+    })
 }
 
 fn string<'a>(object: &'a Map<String, Value>, key: &str) -> Result<Option<&'a str>, String> {
@@ -281,11 +300,11 @@ mod tests {
     fn check(label: Value, expected: Expect) {
         let text = match Label::parse(&label, None) {
             Err(message) => format!("error: the label {message}"),
-            Ok(Label { language, tests: Tests::Task(task) }) => {
+            Ok(Label { language, tests: Tests::Task(task), .. }) => {
                 let Check::Program { program } = &task.hidden_tests[0].check else { unreachable!() };
                 format!("{language:?} {}\n{program}", task.entry_point)
             }
-            Ok(Label { language, tests }) => format!("{language:?} {tests:?}"),
+            Ok(Label { language, tests, .. }) => format!("{language:?} {tests:?}"),
         };
         expected.assert_eq(&text);
     }
@@ -358,6 +377,8 @@ mod tests {
             json!({"test": "pass"}),
             json!({"test": "pass", "entry_point": "f", "language": "go"}),
             json!({"task_id": 17}),
+            json!({"inputs": ["1"], "outputs": ["1"], "timeout": 0}),
+            json!({"inputs": ["1"], "outputs": ["1"], "timeout": "1"}),
         ];
         let errors = cases.map(|label| Label::parse(&label, None).unwrap_err());
         expect![[r#"
@@ -378,7 +399,9 @@ mod tests {
             has the entry point `f); import os; (f`, which is no name
             has a `test` and no `entry_point`
             has tests that call a function; those are Python, whatever `language` says
-            `task_id` is a number, not a string"#]]
+            `task_id` is a number, not a string
+            has the `timeout` 0; it must be above 0 and at most 60 seconds
+            has the `timeout` "1"; it must be above 0 and at most 60 seconds"#]]
         .assert_eq(&errors.join("\n"));
     }
 }

@@ -5,7 +5,7 @@
 //! [`SandboxJudge`] is the real one. The wire formats and their sources are described in the private module `protocol`,
 //! the forms of tests at [`Label`]. This crate is the only one that owns an async runtime. It is built on hyper
 //! directly: seven fixed addresses need no router, and limits on heads, bodies and time are its whole business. axum
-//! would bring ten more packages (24 instead of 14).
+//! would bring ten more packages (25 instead of 15).
 //!
 //! Not covered: TLS (put a proxy in front); HTTP/2; users or rates per client; stopping a program when its client
 //! hangs up while it runs (its time limit ends it; a job that still waits is dropped at once).

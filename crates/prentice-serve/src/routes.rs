@@ -165,6 +165,7 @@ impl From<JudgeError> for Fault {
     fn from(error: JudgeError) -> Self {
         match error {
             JudgeError::Infrastructure(message) => Self::Infrastructure(message),
+            JudgeError::Abandoned => Self::Infrastructure(error.to_string()),
             JudgeError::Refused(message) => Self::Invalid(message),
         }
     }

@@ -23,7 +23,7 @@ use prentice_sandbox::{
 use crate::{
     compare::outputs_match,
     judge::{CommandResult, Judge, JudgeError, RewardRequest, RunRequest, RunResult},
-    label::{StreamCase, Tests},
+    label::{Label, StreamCase, Tests},
     program::extract_program,
 };
 
@@ -95,19 +95,19 @@ impl SandboxJudge {
     fn streams(
         &mut self,
         program: &str,
-        language: Language,
+        label: &Label,
         cases: &[StreamCase],
         abandoned: &AtomicBool,
     ) -> Result<Verdict, JudgeError> {
         let fail = |kind, detail: String| Ok(Verdict::Fail { kind, detail });
-        let built = match self.build(language, program, BuildOptions::default().limits)? {
+        let built = match self.build(label.language, program, BuildOptions::default().limits)? {
             Build::Ready(built) => built,
             Build::Rejected(execution) => return fail(FailureKind::CompileError, excerpt(&execution.stderr)),
         };
-        let limits = Limits::default();
+        let limits = timed(Limits::default(), label.timeout);
         for (index, case) in cases.iter().enumerate() {
             if abandoned.load(Ordering::Relaxed) {
-                return Err(JudgeError::Infrastructure("nobody waits for the verdict any more".to_owned()));
+                return Err(JudgeError::Abandoned);
             }
             let execution = self.execute(&built, &case.input, None, &limits)?;
             let failure = match execution.end {
@@ -174,7 +174,7 @@ impl Judge for SandboxJudge {
     fn reward(&mut self, request: &RewardRequest, abandoned: &AtomicBool) -> Result<Verdict, JudgeError> {
         let program = extract_program(&request.response, request.label.language);
         match &request.label.tests {
-            Tests::Streams(cases) => self.streams(program, request.label.language, cases, abandoned),
+            Tests::Streams(cases) => self.streams(program, &request.label, cases, abandoned),
             Tests::Task(task) => self.verify(task, program),
             Tests::Suite(id) => {
                 let tasks = self.tasks.clone();
@@ -272,4 +272,30 @@ fn infrastructure(error: SandboxError) -> JudgeError {
 fn excerpt(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(&bytes[bytes.len().saturating_sub(500)..]);
     text.trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::{fs::symlink, net::UnixListener};
+
+    use super::*;
+
+    #[test]
+    fn only_plain_files_are_fetched() {
+        let outside = tempfile::tempdir().unwrap();
+        fs::write(outside.path().join("secret"), "host").unwrap();
+        let place = tempfile::tempdir().unwrap();
+        let path = |name: &str| place.path().join(name);
+        fs::write(path("plain"), "1234").unwrap();
+        fs::write(path("twin"), "two names").unwrap();
+        fs::hard_link(path("twin"), path("other")).unwrap();
+        symlink(outside.path().join("secret"), path("link")).unwrap();
+        symlink(outside.path(), path("linked")).unwrap();
+        symlink("plain", path("near")).unwrap();
+        let _socket = UnixListener::bind(path("socket")).unwrap();
+        let names = ["plain", "twin", "other", "link", "linked/secret", "near", "socket", "absent", "plain/below"];
+        let fetched = fetch(place.path(), &names.map(str::to_owned)).unwrap();
+        assert_eq!(fetched, BTreeMap::from([("plain".to_owned(), b"1234".to_vec())]));
+        assert_eq!(read_plain(place.path(), "plain", 2).unwrap().unwrap().len(), 3, "one byte more shows the excess");
+    }
 }

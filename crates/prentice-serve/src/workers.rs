@@ -88,7 +88,7 @@ impl Workshop {
         let mut failure = String::new();
         for _ in 0..ATTEMPTS {
             if job.abandoned.load(Ordering::Relaxed) {
-                return Err(JudgeError::Infrastructure("nobody waits for the answer any more".to_owned()));
+                return Err(JudgeError::Abandoned);
             }
             // Unwind safety: whatever a panic leaves behind is in the judge, which is thrown away.
             let outcome = catch_unwind(AssertUnwindSafe(|| {
@@ -141,6 +141,7 @@ fn verdict(answer: &Result<Answer, JudgeError>) -> &'static str {
             "infrastructure_error"
         }
         Err(JudgeError::Refused(_)) => "refused",
+        Err(JudgeError::Abandoned) => "abandoned",
         Ok(Answer::Reward(Verdict::Pass)) => "pass",
         Ok(Answer::Reward(Verdict::Fail { kind, .. })) => match kind {
             FailureKind::WrongAnswer => "wrong_answer",

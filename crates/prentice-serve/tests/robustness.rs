@@ -203,6 +203,16 @@ fn a_full_queue_turns_away_and_a_client_that_hangs_up_frees_its_place() {
 }
 
 #[test]
+fn a_running_job_is_told_when_its_client_hangs_up() {
+    let server = start(ServeOptions { workers: 1, ..options() }, Script::new().judges());
+    let client = send(server.address, "POST", "/remote_rm", JSON, remote_rm("linger").as_bytes());
+    server.await_metric("prentice_serve_in_flight", 1.0);
+    drop(client);
+    server.await_metric(r#"prentice_serve_executions_total{kind="reward",verdict="abandoned"}"#, 1.0);
+    assert_eq!(server.stop().worker_restarts, 0, "the judge did nothing wrong");
+}
+
+#[test]
 fn a_request_that_takes_too_long_gets_an_answer() {
     let script = Script::new();
     let options = ServeOptions { workers: 1, request_timeout: Duration::from_millis(200), ..options() };

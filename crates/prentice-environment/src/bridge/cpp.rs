@@ -23,7 +23,10 @@
 
 use prentice_sandbox::BuildOptions;
 
-use super::{CANDIDATE_GONE_EXIT, CANDIDATE_THREW_EXIT, Candidate, Examiner, MESSAGE_BYTES, Parts, Unbridgeable};
+use super::{
+    CANDIDATE_GONE_EXIT, CANDIDATE_THREW_EXIT, Candidate, Examiner, MESSAGE_BYTES, Parts, Unbridgeable,
+    scan::{Syntax, mask, split_commas, unclosed},
+};
 
 /// What HumanEvalPack puts before every program (`IMPORT_HELPER` in `bigcode_eval/tasks/humanevalpack.py`).
 const IMPORTS: &str = "\
@@ -50,11 +53,9 @@ using namespace std;
 ";
 
 /// Words of types that can be sent. Aliases (`typedef`, `using`) of the prompt are taken on trust.
-const SENDABLE: &[&str] = &[
-    "bool", "char", "signed", "unsigned", "short", "int", "long", "float", "double", "size_t", "int8_t", "int16_t",
-    "int32_t", "int64_t", "uint8_t", "uint16_t", "uint32_t", "uint64_t", "string", "vector", "list", "deque", "set",
-    "multiset", "unordered_set", "map", "multimap", "unordered_map", "pair", "std", "const",
-];
+const SENDABLE: &str = "bool char signed unsigned short int long float double size_t int8_t int16_t int32_t int64_t \
+    uint8_t uint16_t uint32_t uint64_t string vector list deque set multiset unordered_set map multimap unordered_map \
+    pair std const";
 
 pub(super) fn examiner(parts: &Parts) -> Result<Examiner, Unbridgeable> {
     let prefix = &parts.program.prefix;
@@ -139,11 +140,12 @@ impl<'a> EntryFunction<'a> {
         let inner = rest.trim_end().strip_suffix(')').ok_or_else(unclear)?;
         let head = strip_words(head.trim(), &["static", "inline"]);
         let (returns, name) = split_name(head).ok_or_else(unclear)?;
-        let parameters = split_list(inner)
+        let parameters = split_commas(inner)
             .into_iter()
+            .filter(|parameter| *parameter != "void")
             .map(|parameter| {
-                let (kind, name) =
-                    split_name(parameter).ok_or_else(|| Unbridgeable::new(format!("parameter `{parameter}` has no name")))?;
+                let (kind, name) = split_name(parameter)
+                    .ok_or_else(|| Unbridgeable::new(format!("parameter `{parameter}` has no name")))?;
                 Ok(Parameter { kind, name })
             })
             .collect::<Result<Vec<_>, Unbridgeable>>()?;
@@ -166,54 +168,20 @@ impl<'a> EntryFunction<'a> {
 
 /// The place of the outermost open brace: where its declaration begins, and where its body does.
 fn open_declaration(source: &str) -> Option<(usize, usize)> {
-    let bytes = source.as_bytes();
-    let mut depth = 0_usize;
-    let mut start = 0;
-    let mut open = None;
-    let mut at = 0;
-    let past = |from: usize, end: &str| source[from..].find(end).map_or(source.len(), |found| from + found + end.len());
-    while at < bytes.len() {
-        let next = match bytes[at] {
-            b'/' if source[at..].starts_with("//") => past(at, "\n"),
-            b'/' if source[at..].starts_with("/*") => past(at + 2, "*/"),
-            b'#' if source[..at].rsplit('\n').next().is_some_and(|line| line.trim().is_empty()) => past(at, "\n"),
-            quote @ (b'"' | b'\'') => {
-                let mut end = at + 1;
-                while end < bytes.len() && bytes[end] != quote {
-                    end += if bytes[end] == b'\\' { 2 } else { 1 };
-                }
-                at = (end + 1).min(bytes.len());
-                continue;
-            }
-            other => {
-                match other {
-                    b'{' => {
-                        depth += 1;
-                        if depth == 1 {
-                            open = Some((start, at + 1));
-                        }
-                    }
-                    b'}' => {
-                        depth = depth.saturating_sub(1);
-                        if depth == 0 {
-                            open = None;
-                            start = at + 1;
-                        }
-                    }
-                    b';' if depth == 0 => start = at + 1,
-                    _ => {}
-                }
-                at += 1;
-                continue;
-            }
-        };
-        // A comment or a directive before a declaration is no part of it.
-        if depth == 0 && source[start..at].trim().is_empty() {
-            start = next;
+    // Comments and literals look alike in C++ and Java.
+    let masked = mask(source, Syntax::Java);
+    let open = *unclosed(&masked).first()?;
+    let mut start = masked[..open].rfind([';', '}']).map_or(0, |end| end + 1);
+    // A directive before a declaration is no part of it.
+    let mut line_start = start;
+    for line in masked[start..open].split_inclusive('\n') {
+        line_start += line.len();
+        if line.trim_start().starts_with('#') {
+            start = line_start;
         }
-        at = next;
     }
-    open
+    let blank = masked[start..open].len() - masked[start..open].trim_start().len();
+    Some((start + blank, open + 1))
 }
 
 /// Splits `vector<int> numbers` into type and name.
@@ -222,22 +190,6 @@ fn split_name(declarator: &str) -> Option<(&str, &str)> {
     let start = declarator.rfind(|c: char| !is_word(c)).map_or(0, |before| before + 1);
     let (kind, name) = declarator.split_at(start);
     (!kind.trim().is_empty() && !name.is_empty()).then_some((kind.trim(), name))
-}
-
-/// Splits at commas that stand outside brackets.
-fn split_list(list: &str) -> Vec<&str> {
-    let mut depth = 0;
-    let mut parts: Vec<&str> = list
-        .split(|c: char| {
-            depth += i32::from(matches!(c, '<' | '(' | '[' | '{')) - i32::from(matches!(c, '>' | ')' | ']' | '}'));
-            c == ',' && depth == 0
-        })
-        .map(str::trim)
-        .collect();
-    if parts == [""] || parts == ["void"] {
-        parts.clear();
-    }
-    parts
 }
 
 fn strip_words<'a>(mut text: &'a str, words: &[&str]) -> &'a str {
@@ -254,7 +206,7 @@ fn check_type(prefix: &str, kind: &str, is_parameter: bool) -> Result<(), Unbrid
         return refuse();
     }
     let known = |word: &str| {
-        SENDABLE.contains(&word)
+        SENDABLE.split(' ').any(|sendable| sendable == word)
             || word.starts_with(|c: char| c.is_ascii_digit())
             || (matches!(word, "boost" | "any") && includes(prefix, "boost/any.hpp"))
             || prefix.lines().any(|line| {
@@ -279,7 +231,8 @@ mod tests {
 
     fn check(prefix: &str, expected: Expect) {
         let program = Program { language: "C++".into(), prefix: prefix.into(), suffix: String::new() };
-        let parts = Parts { program: &program, entry_point: "f", test: "int main() { assert(f() == 1); }\n", reference: None };
+        let parts =
+            Parts { program: &program, entry_point: "f", test: "int main() { assert(f() == 1); }\n", reference: None };
         let shown = match (examiner(&parts), candidate(&parts, "return 1;\n}\n")) {
             (Ok(examiner), Ok(candidate)) => {
                 let own = |sources: &[(String, String)]| sources[0].1.replace(&opening(prefix), "");
@@ -321,21 +274,36 @@ mod tests {
 
     #[test]
     fn what_cannot_be_sent_is_refused() {
-        check("int f(int* p){\n", expect![[r#"
+        check(
+            "int f(int* p){\n",
+            expect![[r#"
             the task cannot be split into examiner and candidate: values of type `int*` cannot be sent
-        "#]]);
-        check("struct Node {};\nNode f(){\n", expect![[r#"
+        "#]],
+        );
+        check(
+            "struct Node {};\nNode f(){\n",
+            expect![[r#"
             the task cannot be split into examiner and candidate: values of type `Node` cannot be sent
-        "#]]);
-        check("int f(boost::any a){\n", expect![[r#"
+        "#]],
+        );
+        check(
+            "int f(boost::any a){\n",
+            expect![[r#"
             the task cannot be split into examiner and candidate: values of type `boost::any` cannot be sent
-        "#]]);
-        check("int f(int){\n", expect![[r#"
+        "#]],
+        );
+        check(
+            "int f(int){\n",
+            expect![[r#"
             the task cannot be split into examiner and candidate: parameter `int` has no name
-        "#]]);
-        check("int f(int n);\n", expect![[r#"
+        "#]],
+        );
+        check(
+            "int f(int n);\n",
+            expect![[r#"
             the task cannot be split into examiner and candidate: its prompt leaves no function open
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]

@@ -18,8 +18,30 @@ const SUPPORT: (&str, &str) = ("PrenticeBridge.java", include_str!("support/Pren
 
 /// The types that can be sent.
 const TYPES: [&str; 24] = [
-    "boolean", "byte", "char", "short", "int", "long", "float", "double", "Boolean", "Byte", "Character", "Short",
-    "Integer", "Long", "Float", "Double", "String", "Object", "Optional", "List", "ArrayList", "Set", "Map", "HashMap",
+    "boolean",
+    "byte",
+    "char",
+    "short",
+    "int",
+    "long",
+    "float",
+    "double",
+    "Boolean",
+    "Byte",
+    "Character",
+    "Short",
+    "Integer",
+    "Long",
+    "Float",
+    "Double",
+    "String",
+    "Object",
+    "Optional",
+    "List",
+    "ArrayList",
+    "Set",
+    "Map",
+    "HashMap",
 ];
 
 /// Words before the result type.
@@ -61,7 +83,10 @@ pub(super) fn candidate(parts: &Parts, completion: &str) -> Result<Candidate, Un
          {answer}\n        }});\n    }}\n}}\n",
         parts.program.prefix, parts.program.suffix
     );
-    Ok(Candidate { sources: [("Main.java", program.as_str()), SUPPORT].map(own).to_vec(), options: BuildOptions::default() })
+    Ok(Candidate {
+        sources: [("Main.java", program.as_str()), SUPPORT].map(own).to_vec(),
+        options: BuildOptions::default(),
+    })
 }
 
 fn own((name, content): (&str, &str)) -> (String, String) {
@@ -99,9 +124,8 @@ impl Method {
         let parameters = rest.split_once(')').map_or(rest, |(parameters, _)| parameters);
         let typed = |text: &str| -> Result<(String, String), Unbridgeable> {
             let text = text.split_whitespace().filter(|word| !MODIFIERS.contains(word)).collect::<Vec<_>>().join(" ");
-            let (kind, name) = text.rsplit_once(' ').ok_or_else(|| {
-                Unbridgeable::new(format!("`{text}` is not a type and a name"))
-            })?;
+            let (kind, name) =
+                text.rsplit_once(' ').ok_or_else(|| Unbridgeable::new(format!("`{text}` is not a type and a name")))?;
             let unknown = scan::words(kind).find(|(_, word)| *word != "void" && !TYPES.contains(word));
             if kind.contains(['[', '.', '?']) || unknown.is_some() {
                 return Err(Unbridgeable::new(format!("a value of the type `{kind}` cannot be sent")));
@@ -134,10 +158,7 @@ mod tests {
              f(final Map<Object, Object> a, int b) throws E {\n",
             expect![[r#"Solution.f: [("Map<Object, Object>", "a"), ("int", "b")] -> Optional<List<String>>"#]],
         );
-        check(
-            "class Solution { static void f() { while (true) {",
-            expect!["Solution.f: [] -> void"],
-        );
+        check("class Solution { static void f() { while (true) {", expect!["Solution.f: [] -> void"]);
     }
 
     #[test]

@@ -61,7 +61,8 @@ fn with_support(main: String) -> Vec<(String, String)> {
 /// Where the last declaration of a function begins: a line that opens with `const name`, `function name` or the like.
 fn declaration(prefix: &str, name: &str) -> Result<usize, Unbridgeable> {
     let declares = |line: &str| {
-        let mut words = line.split(|c: char| c.is_whitespace() || matches!(c, '(' | '=' | '*')).filter(|w| !w.is_empty());
+        let mut words =
+            line.split(|c: char| c.is_whitespace() || matches!(c, '(' | '=' | '*')).filter(|w| !w.is_empty());
         matches!(words.next(), Some("const" | "let" | "var" | "function")) && words.next() == Some(name)
     };
     let mut position = 0;
@@ -84,7 +85,8 @@ mod tests {
 
     fn check(prefix: &str, expected: Expect) {
         let program = Program { language: "JavaScript".into(), prefix: prefix.into(), suffix: String::new() };
-        let parts = Parts { program: &program, entry_point: "twice", test: "console.assert(twice(1) === 2)", reference: None };
+        let parts =
+            Parts { program: &program, entry_point: "twice", test: "console.assert(twice(1) === 2)", reference: None };
         let shown = match (examiner(&parts), candidate(&parts, "  return half(4 * x)\n}\n")) {
             (Ok(examiner), Ok(candidate)) => format!("{}-----\n{}", examiner.sources[0].1, candidate.sources[0].1),
             (Err(error), _) | (_, Err(error)) => format!("{error}\n"),
@@ -122,8 +124,11 @@ mod tests {
 
     #[test]
     fn an_undeclared_entry_point_is_refused() {
-        check("const twicer = (x) => {\n", expect![[r#"
+        check(
+            "const twicer = (x) => {\n",
+            expect![[r#"
             the task cannot be split into examiner and candidate: its prompt does not declare the function `twice`
-        "#]]);
+        "#]],
+        );
     }
 }

@@ -53,12 +53,8 @@ const SUPPORT: [(&str, &str); 4] = [
 
 pub(super) fn examiner(parts: &Parts) -> Result<Examiner, Unbridgeable> {
     let prompt = Source::of(parts.program.prefix.clone());
-    let whole = Source::of(format!(
-        "{}{}{}",
-        parts.program.prefix,
-        parts.reference.unwrap_or_default(),
-        parts.program.suffix
-    ));
+    let whole =
+        Source::of(format!("{}{}{}", parts.program.prefix, parts.reference.unwrap_or_default(), parts.program.suffix));
     let asked = asked(parts, &prompt, &whole)?;
     let declared = prompt.functions.last().filter(|last| last.end.is_none());
     let mut program = prompt.text[..declared.map_or(prompt.text.len(), |last| last.header.start)].to_string();
@@ -170,11 +166,7 @@ fn stub(whole: &Source, function: &Function, sent: &mut BTreeSet<String>) -> Res
         names.push(format!("&{}", pattern.trim().trim_start_matches("mut ").trim()));
     }
     check(whole.masked[function.parameters.end + 1..function.header.end].trim())?;
-    Ok(format!(
-        "{signature} {{\n    crate::prentice_bridge::ask({:?}, &[{}])\n}}\n",
-        function.name,
-        names.join(", ")
-    ))
+    Ok(format!("{signature} {{\n    crate::prentice_bridge::ask({:?}, &[{}])\n}}\n", function.name, names.join(", ")))
 }
 
 /// The test with a function `prentice_tests` that calls what `#[test]` marks, since the harness of rustc would print

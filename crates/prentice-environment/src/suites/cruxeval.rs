@@ -7,8 +7,8 @@
 //! * Output prediction: the program is `code`, then `assert f(input) == ` and the hole. The check needs neither, only
 //!   the completion's value; it must not run with `code` in reach, for upstream rules out answers that contain
 //!   `f(input)` as written, and `f( input )` is no better.
-//! * Input prediction: the hole is followed by `== output`; the prefix, `code` and a line feed, is a program of its own,
-//!   in which the completion is evaluated. An answer without `f(` is wrong, as upstream says.
+//! * Input prediction: the hole is followed by `== output`; the prefix, `code` and a line feed, is a program of its
+//!   own, in which the completion is evaluated. An answer without `f(` is wrong, as upstream says.
 //!
 //! Upstream leaves ruled-out answers out of the count of samples where a task has a right one as well, which
 //! raises pass@k; here they are wrong answers like any other.

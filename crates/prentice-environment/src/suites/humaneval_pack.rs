@@ -1,16 +1,17 @@
 //! HumanEvalPack: HumanEval-X with instructions and planted bugs (Muennighoff et al. 2023, arXiv 2308.07124;
 //! `bigcode-project/octopack`).
 //!
-//! `fix` shows a function with a bug and asks for the right one; `synthesize` asks for a function in words. Instructions
-//! are those of `bigcode-evaluation-harness` (`bigcode_eval/tasks/humanevalpack.py`, prompt type `instruct`), where the
-//! whole prompt is `(instruction + "\n\n" + prefix).strip()`. `fix` is upstream's `humanevalfixdocs`: the bug is shown
-//! with its documentation. The better known `humanevalfixtests` shows declaration, bug **and the tests**; these stay
-//! hidden here, so that scores of the two do not compare. `explain` is not covered: what it measures is not code.
+//! `fix` shows a function with a bug and asks for the right one; `synthesize` asks for a function in words.
+//! Instructions are those of `bigcode-evaluation-harness` (`bigcode_eval/tasks/humanevalpack.py`, prompt type
+//! `instruct`), where the whole prompt is `(instruction + "\n\n" + prefix).strip()`. `fix` is upstream's
+//! `humanevalfixdocs`: the bug is shown with its documentation. The better known `humanevalfixtests` shows declaration,
+//! bug **and the tests**; these stay hidden here, so that scores of the two do not compare. `explain` is not covered:
+//! what it measures is not code.
 //!
 //! What upstream runs is what it runs for HumanEval-X (see [`super::humaneval_x`]), except:
 //! * Rust prompts hold `fn main`, imports and declaration already.
-//! * Python gets its imports before every program, C++ also `using namespace std;` and `cmath numeric set map queue stack
-//!   list deque boost/any.hpp sstream fstream`. CPP/22 and CPP/137 need boost.
+//! * Python gets its imports before every program, C++ also `using namespace std;` and `cmath numeric set map queue
+//!   stack list deque boost/any.hpp sstream fstream`. CPP/22 and CPP/137 need boost.
 //! * In Go an import that completion or test mentions outside of comments is added.
 //! * Upstream strips white space between prompt and completion; here the prompt ends with its line feed.
 //!

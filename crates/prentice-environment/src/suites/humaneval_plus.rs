@@ -15,8 +15,8 @@
 //! 5. Any exception, of the function or of the comparison, fails the test.
 //!
 //! `find_zero` (HumanEval/32) has many right answers. evalplus evaluates the polynomial at the answer instead; so does
-//! the task's check here, which is a test program rather than a reference. evalplus 0.3.1 itself fails every solution of
-//! this task, the published one included: its special case skips the line that counts an input as passed. This is
+//! the task's check here, which is a test program rather than a reference. evalplus 0.3.1 itself fails every solution
+//! of this task, the published one included: its special case skips the line that counts an input as passed. This is
 //! the one deliberate difference in verdicts.
 //!
 //! Inputs are kept as the JSON text of each argument list, in a [`Value::String`]: 2,300 of their integers exceed 64

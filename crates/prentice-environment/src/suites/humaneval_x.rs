@@ -8,8 +8,8 @@
 //! | C++ | missing `#include`s, `prompt + completion`, line feed, `test` (has `main`) | `prompt` | `test` |
 //! | Java | `prompt + completion`, line feed, `test` (has `class Main`) | `prompt` | `test` |
 //! | JavaScript | the same; passes if nothing is printed: `console.assert` only prints | `prompt` | `test` |
-//! | Go | `test_setup` (package, imports), imports in use, `prompt` without its imports, completion, `test` | `prompt` | `test_setup`, line feed, `test` |
-//! | Rust | `fn main`, `declaration + prompt + completion + test`, as unit tests | `fn main`, `declaration + prompt` | `test` |
+//! | Go | `test_setup`, imports, `prompt` without its own, completion, `test` | `prompt` | `test_setup`, `test` |
+//! | Rust | `fn main`, `declaration + prompt + completion + test` | `fn main`, `declaration + prompt` | `test` |
 //!
 //! Quirks that stay as published:
 //! * In Rust `declaration` ends with the function's opening brace and `prompt` is only the documentation, which so

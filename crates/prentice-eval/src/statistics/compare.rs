@@ -107,9 +107,8 @@ pub fn compare(
 
     let single = scored.iter().all(|(a, b)| a.attempts == 1 && b.attempts == 1) && clusters.len() == scored.len();
     let (test, p_value) = if single {
-        let count = |better: fn(u32, u32) -> bool| {
-            scored.iter().filter(|(a, b)| better(a.passed, b.passed)).count() as u32
-        };
+        let count =
+            |better: fn(u32, u32) -> bool| scored.iter().filter(|(a, b)| better(a.passed, b.passed)).count() as u32;
         let (only_a, only_b) = (count(|a, b| a > b), count(|a, b| b > a));
         (Test::McNemar { only_a, only_b }, mcnemar(only_a, only_b))
     } else {
@@ -173,10 +172,7 @@ pub fn mcnemar(only_a: u32, only_b: u32) -> f64 {
 }
 
 /// Tasks of both runs side by side, in the order of their names.
-fn pair<'a>(
-    a: &'a [TaskScore],
-    b: &'a [TaskScore],
-) -> Result<Vec<(&'a TaskScore, &'a TaskScore)>, StatisticsError> {
+fn pair<'a>(a: &'a [TaskScore], b: &'a [TaskScore]) -> Result<Vec<(&'a TaskScore, &'a TaskScore)>, StatisticsError> {
     let by_name = |scores: &'a [TaskScore]| {
         let mut named = BTreeMap::new();
         for score in scores {

@@ -186,11 +186,8 @@ pub(super) fn bootstrap(clusters: &[Cluster], bounds: (f64, f64), resampling: Re
         let shifted = bias + z;
         let denominator = 1.0 - acceleration * shifted;
         // Beyond the pole the correction has sent the level to the extreme already.
-        let level = if denominator > 0.0 {
-            normal_probability(bias + shifted / denominator)
-        } else {
-            f64::from(shifted > 0.0)
-        };
+        let level =
+            if denominator > 0.0 { normal_probability(bias + shifted / denominator) } else { f64::from(shifted > 0.0) };
         quantile(&resampled, level)
     };
     Estimate { value, low: end(-width).min(value), high: end(width).max(value), method: Method::Bootstrap }

@@ -15,6 +15,7 @@
 import collections as _collections
 import itertools as _itertools
 import json as _json
+import math as _math
 
 _BIG = 1 << 13000
 _DEEPEST = 200
@@ -40,6 +41,8 @@ def encode(value, depth=0):
         return {"o": "nested too deeply"}
     depth += 1
     if kind is list:
+        if _flat(value):
+            return value
         return [encode(item, depth) for item in value]
     if kind is tuple:
         return {"t": [encode(item, depth) for item in value]}
@@ -63,6 +66,16 @@ def encode(value, depth=0):
             return {"o": "iterator without end"}
         return {"g": [encode(item, depth) for item in items]}
     return _encode_other(value, kind, depth)
+
+
+def _flat(items):
+    # Long lists of numbers are common, and JSON's encoder is faster than this one.
+    if len(items) < 32:
+        return False
+    kinds = {*map(type, items)}
+    if not kinds <= {int, float}:
+        return False
+    return all(map(_math.isfinite, items)) if float in kinds else max(items) < _BIG and min(items) > -_BIG
 
 
 def _encode_other(value, kind, depth):
@@ -119,6 +132,8 @@ class Opaque:
 def decode(value):
     kind = type(value)
     if kind is list:
+        if len(value) > 32 and {*map(type, value)} <= {int, float}:
+            return value
         return [decode(item) for item in value]
     if kind is not dict:
         return value

@@ -179,7 +179,7 @@ impl Script {
 }
 
 /// Does what the program says: `say TEXT`, `exit STATUS`, `overtime`, `wait`, `refuse`, `break`, `panic`; the last two as
-/// `break once` or `panic once` only in the first judge.
+/// `break once` or `panic once` only in the first judge. A response may also say `linger`: until it is abandoned.
 struct Scripted {
     script: Arc<Script>,
     number: usize,
@@ -221,7 +221,13 @@ impl Judge for Scripted {
         Ok(RunResult { compile: None, run: Some(run), files: fetched.map(|(p, c)| (p.clone(), c.clone())).collect() })
     }
 
-    fn reward(&mut self, request: &RewardRequest, _: &AtomicBool) -> Result<Verdict, JudgeError> {
+    fn reward(&mut self, request: &RewardRequest, abandoned: &AtomicBool) -> Result<Verdict, JudgeError> {
+        if request.response == "linger" {
+            while !abandoned.load(Ordering::SeqCst) {
+                thread::sleep(Duration::from_millis(1));
+            }
+            return Err(JudgeError::Abandoned);
+        }
         let played = self.play(&request.response)?;
         Ok(match played.stdout.trim() {
             "right" => Verdict::Pass,
