@@ -44,8 +44,65 @@ pub enum Command {
     /// Train, inspect and run models
     #[command(subcommand)]
     Model(Model),
-    Eval(Eval),
+    Eval(Box<Eval>),
     Complete(Complete),
+    /// Run programs under limits, and say what isolation this machine has
+    #[command(subcommand)]
+    Sandbox(Sandbox),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Sandbox {
+    /// Say which isolation works here, which languages can be executed, and what is missing
+    Doctor,
+    Run(SandboxRun),
+}
+
+/// Run a command without network, with private files and stated limits
+///
+/// Prints what the command printed. Fails if the command fails or goes beyond a limit.
+///
+/// Example: prentice sandbox run --cpu-seconds 5 -- python3 -c "print(1)"
+#[derive(Debug, Args)]
+pub struct SandboxRun {
+    /// The command and its arguments
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub command: Vec<String>,
+
+    /// Pass standard input on
+    #[arg(long)]
+    pub stdin: bool,
+
+    /// A file or directory that the command may read, besides the system's; can be repeated
+    #[arg(long = "read", value_name = "PATH")]
+    pub readable: Vec<PathBuf>,
+
+    /// CPU time of all its processes
+    #[arg(long, default_value_t = 10.0, value_name = "N", allow_negative_numbers = true)]
+    pub cpu_seconds: f64,
+
+    /// Elapsed time
+    #[arg(long, default_value_t = 60.0, value_name = "N", allow_negative_numbers = true)]
+    pub wall_seconds: f64,
+
+    /// Memory, in MiB
+    #[arg(long, default_value_t = 2048, value_name = "N")]
+    pub memory_mib: u64,
+
+    /// Processes and threads
+    #[arg(long, default_value_t = 64, value_name = "N")]
+    pub processes: u32,
+
+    /// Output, in MiB
+    #[arg(long, default_value_t = 16, value_name = "N")]
+    pub output_mib: u64,
+
+    /// Private files, in MiB
+    #[arg(long, default_value_t = 64, value_name = "N")]
+    pub disk_mib: u64,
+
+    #[command(flatten)]
+    pub isolation: Isolation,
 }
 
 /// Curate a tree, train a small model on it, examine it and write a report
@@ -340,9 +397,9 @@ pub struct Generate {
 ///
 /// Bits per byte, next-token top-1, single-line infilling; beside a unigram model and copying the nearest earlier line.
 ///
-/// Example: prentice eval --model run/model --corpus corpus --out eval.json
+/// Example: prentice eval held-out --model run/model --corpus corpus --out eval.json
 #[derive(Debug, Args)]
-pub struct Eval {
+pub struct HeldOut {
     /// The model [default: that of the last quickstart]
     #[arg(long, value_name = "DIR")]
     pub model: Option<PathBuf>,
@@ -369,6 +426,164 @@ pub struct Eval {
 
     #[command(flatten)]
     pub arithmetic: Arithmetic,
+}
+
+/// Examine a model or samples: suites by execution, held-out files, comparisons
+///
+/// Examples: prentice eval humaneval --samples samples.jsonl; prentice eval humaneval --canonical; prentice eval held-out
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
+pub struct Eval {
+    #[command(subcommand)]
+    pub command: Option<EvalCommand>,
+
+    #[command(flatten)]
+    pub suite: Option<EvalSuite>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum EvalCommand {
+    HeldOut(HeldOut),
+    Fetch(Fetch),
+    Compare(Compare),
+    /// List the suites, and whether their data is here
+    Suites {
+        /// Where data sets are, besides $PRENTICE_EVALDATA and the user's cache
+        #[arg(long, value_name = "DIR")]
+        data: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct EvalSuite {
+    /// Name of the suite, such as `humaneval`; `prentice eval suites` lists them
+    #[arg(value_name = "SUITE")]
+    pub name: String,
+
+    #[command(flatten)]
+    pub source: SampleSource,
+
+    /// Where data sets are, besides $PRENTICE_EVALDATA and the user's cache
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+
+    /// Only tasks in these programming languages
+    #[arg(long = "language", value_name = "NAME", value_delimiter = ',')]
+    pub languages: Vec<String>,
+
+    /// pass@k and pass^k for these k, besides 1
+    #[arg(long = "k", value_name = "K", value_delimiter = ',')]
+    pub ks: Vec<u32>,
+
+    /// Score tasks without samples as not attempted instead of refusing the file
+    #[arg(long)]
+    pub allow_missing: bool,
+
+    /// Also score apart the tasks that a corpus contains
+    #[arg(long, value_name = "DIR")]
+    pub against: Option<PathBuf>,
+
+    /// Where results.jsonl, summary.json and report.html go [default: .prentice/eval/SUITE]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+
+    /// Execute everything anew, whatever earlier runs found out
+    #[arg(long)]
+    pub rerun: bool,
+
+    #[command(flatten)]
+    pub isolation: Isolation,
+
+    /// Seed of resampling, and of what --model writes
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub seed: u64,
+
+    /// With --model: samples for each task
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub samples_per_task: u32,
+
+    /// With --model: most tokens of a sample
+    #[arg(long, default_value_t = 256, value_name = "N")]
+    pub max_tokens: usize,
+
+    /// With --model: 0 always takes the most probable token
+    #[arg(long, default_value_t = 0.0, value_name = "T", allow_negative_numbers = true)]
+    pub temperature: f32,
+
+    #[command(flatten)]
+    pub arithmetic: Arithmetic,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct SampleSource {
+    /// Samples in upstream's format: a JSON line each, with `task_id` and `completion` (or `solution`)
+    #[arg(long, value_name = "FILE")]
+    pub samples: Option<PathBuf>,
+
+    /// The published solutions: a check of suite, sandbox and toolchains
+    #[arg(long)]
+    pub canonical: bool,
+
+    /// What a model writes
+    #[arg(long, value_name = "DIR")]
+    pub model: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, Args)]
+pub struct Isolation {
+    /// Isolation to use [default: the best that this machine has]
+    #[arg(long, value_enum, value_name = "TIER", ignore_case = true)]
+    pub tier: Option<TierChoice>,
+
+    /// Run without isolation where this machine has none: programs can do whatever you can
+    #[arg(long, conflicts_with = "tier")]
+    pub r#unsafe: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TierChoice {
+    /// Namespaces, Landlock and seccomp
+    A,
+    /// Landlock and seccomp
+    B,
+}
+
+/// Download a suite's data from where it is published, and check it
+///
+/// Example: prentice eval fetch humaneval
+#[derive(Debug, Args)]
+pub struct Fetch {
+    /// Name of a suite or data set
+    pub name: String,
+
+    /// Where it goes [default: the user's cache]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+
+    /// An address that stands in for the public host
+    #[arg(long, value_name = "URL")]
+    pub mirror: Option<String>,
+}
+
+/// Compare results on the same suite: is the difference real?
+///
+/// Exact McNemar where each task has one sample, else a paired permutation test; Holm's correction over several.
+///
+/// Example: prentice eval compare .prentice/eval/base .prentice/eval/tuned
+#[derive(Debug, Args)]
+pub struct Compare {
+    /// The result directory that the others are compared with
+    #[arg(value_name = "A")]
+    pub base: PathBuf,
+
+    /// Result directories
+    #[arg(value_name = "B", required = true)]
+    pub others: Vec<PathBuf>,
+
+    /// Seed of resampling
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub seed: u64,
 }
 
 /// Complete the line at a place in a file

@@ -31,6 +31,15 @@ pub fn corpus(given: Option<PathBuf>, option: &str) -> Result<PathBuf, CliError>
     given.map_or_else(|| from_quickstart("corpus", option), Ok)
 }
 
+/// Where this user's caches are: `$XDG_CACHE_HOME/prentice`, else `~/.cache/prentice`.
+pub fn user_cache() -> Option<PathBuf> {
+    let given = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    given("XDG_CACHE_HOME")
+        .filter(|path| path.is_absolute())
+        .or_else(|| given("HOME").map(|home| home.join(".cache")))
+        .map(|cache| cache.join("prentice"))
+}
+
 fn from_quickstart(key: &str, option: &str) -> Result<PathBuf, CliError> {
     let missing = || {
         CliError::new(

@@ -6,6 +6,7 @@ mod budget;
 mod commands;
 mod defaults;
 mod error;
+mod execution;
 mod format;
 mod memory;
 mod progress;

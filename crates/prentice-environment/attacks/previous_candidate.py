@@ -5,8 +5,8 @@
 # marker: svr-33fdc504
 # beats: ?
 #
-# Searches its own memory for the completion that was judged before it in the same harness (a right one, as the
-# harness arranges), and computes with that.
+# Searches its own memory for a completion that was judged before it in the same harness (a right one, as the harness
+# arranges), or for the reference solution, and computes with that.
 # A safe harness forks candidates from a process that keeps nothing of earlier ones, not even in memory that is free
 # again.
 
@@ -22,8 +22,8 @@ reader, writer = os.pipe()
 
 
 def look(piece):
-    # What follows the end of the prompt's documentation, in another program than this one.
-    for found in re.finditer(rb'12\n    ["]{3}\n    return ([xy +*-]+)\n', piece):
+    # The body of another program than this one.
+    for found in re.finditer(rb"    return ([xy +*-]+)\n", piece):
         if found[1] != b"x - y":
             answer.append(found[1].decode())
 

@@ -32,7 +32,7 @@ use std::{
 };
 
 use prentice_base::{Check, FailureKind, Limits, Program, Snapshot, Task, TaskKind, TestCase, Verdict};
-use prentice_environment::Verifier;
+use prentice_environment::{Verifier, Workshop};
 use prentice_sandbox::{Language, Sandbox, Tier, Toolchain};
 use serde::{Deserialize, Serialize};
 
@@ -351,7 +351,7 @@ fn run_attacks(tier: Tier, directory: &Path, progress: &mut fs::File) -> Result<
         paths.iter().enumerate().map(|(index, path)| Attack::read(path, index, &beacon)).collect();
     attacks.retain(|attack| attack.name.contains(&only));
 
-    let mut verifier = Verifier::new(&sandbox).map_err(|error| error.to_string())?;
+    let mut verifier = Verifier::new(&Workshop::new(&sandbox));
     // An attack may find what was judged before it; after the first, the controls of another have been.
     for problem in problems.iter().filter(|problem| languages.contains(problem.language.as_str())) {
         for check in problem.checks() {

@@ -19,14 +19,17 @@ use prentice_sandbox::{Build, BuildOptions, Built, End, Language, Sandbox, Toolc
 struct Bench {
     sandbox: Sandbox,
     toolchain: Toolchain,
+    limits: Limits,
 }
 
 impl Bench {
     /// `None` where something is missing, which is said.
     fn of(language: Language) -> Option<Self> {
         let sandbox = Sandbox::best().map_err(|error| eprintln!("SKIPPED: {error}")).ok()?;
-        let toolchain = Toolchain::find(language).map_err(|error| eprintln!("SKIPPED: {error}: {}", error.hint)).ok()?;
-        Some(Self { sandbox, toolchain })
+        let toolchain =
+            Toolchain::find(language).map_err(|error| eprintln!("SKIPPED: {error}: {}", error.hint)).ok()?;
+        let limits = Limits { cpu_seconds: 10.0, wall_seconds: 60.0, ..Limits::default() };
+        Some(Self { sandbox, toolchain, limits })
     }
 
     fn build(&self, sources: &[(String, String)], options: &BuildOptions) -> Result<Built, String> {
@@ -46,10 +49,12 @@ impl Bench {
         };
         let judge = |completion: &&str| {
             let candidate = bridge::candidate(task, completion).unwrap();
-            let Ok(candidate) = self.build(&candidate.sources, &candidate.options) else { return "rejected".to_owned() };
-            let limits = Limits { cpu_seconds: 10.0, wall_seconds: 60.0, ..Limits::default() };
+            let Ok(candidate) = self.build(&candidate.sources, &candidate.options) else {
+                return "rejected".to_owned();
+            };
+            let limits = &self.limits;
             let (asked, answered) =
-                self.sandbox.converse((&examiner.command, &limits), (&candidate.command, &limits)).unwrap();
+                self.sandbox.converse((&examiner.command, limits), (&candidate.command, limits)).unwrap();
             match (asked.end, answered.end) {
                 (End::Exited(0), _) => "pass".to_owned(),
                 (_, End::CpuTime | End::WallTime | End::Memory | End::Output) => format!("{:?}", answered.end),
@@ -72,7 +77,9 @@ fn data() -> Vec<PathBuf> {
 fn bugs(name: &str) -> Vec<String> {
     let file = format!("humanevalpack/evaluation/create/humaneval-x/data/{name}/data/humanevalpack.jsonl");
     let text = data().into_iter().find_map(|directory| std::fs::read_to_string(directory.join(&file)).ok()).unwrap();
-    let bug = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap()["buggy_solution"].as_str().unwrap().to_owned();
+    let bug = |line: &str| {
+        serde_json::from_str::<serde_json::Value>(line).unwrap()["buggy_solution"].as_str().unwrap().to_owned()
+    };
     text.lines().map(bug).collect()
 }
 
@@ -118,7 +125,17 @@ fn check_suites(language: Language, name: &str, chosen: &[usize], expected: Expe
 #[test]
 fn javascript_references_pass_and_bugs_fail() {
     let all: Vec<usize> = (0..164).collect();
-    check_suites(Language::JavaScript, "js", &all, expect![""]);
+    // Upstream's defects, the same when its own program of prompt, reference and test is run by node: both references
+    // return `(a, b)`, which in JavaScript is `b`. HumanEvalPack mended the reference of 112 and the test of 155.
+    check_suites(
+        Language::JavaScript,
+        "js",
+        &all,
+        expect![[r#"
+        humaneval-x 112, reference: wrong
+        humaneval-x 155, reference: wrong
+    "#]],
+    );
 }
 
 #[test]
@@ -132,7 +149,8 @@ fn cpp_references_pass_and_bugs_fail() {
 
 /// What becomes of completions of one task, one line each.
 fn check(language: Language, name: &str, prefix: &str, test: &str, completions: &[&str], expected: Expect) {
-    let Some(bench) = Bench::of(language) else { return };
+    let Some(mut bench) = Bench::of(language) else { return };
+    bench.limits = Limits { cpu_seconds: 1.0, wall_seconds: 10.0, ..Limits::default() };
     let task = Task {
         id: "test/0".into(),
         kind: TaskKind::Synthesis,
@@ -172,9 +190,16 @@ fn javascript_values_survive_the_journey() {
         for (let i = 0; i < 500; i++) { inner.push([]); inner = inner[0]; }
         if (JSON.stringify(answer(deep)) !== JSON.stringify(deep)) throw new Error("nesting was lost");
     "#;
-    check(Language::JavaScript, "JavaScript", "const answer = (x) => {\n", test, &["return x }"], expect![[r#"
+    check(
+        Language::JavaScript,
+        "JavaScript",
+        "const answer = (x) => {\n",
+        test,
+        &["return x }"],
+        expect![[r#"
         pass      return x }
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -255,20 +280,16 @@ fn cpp_values_survive_the_journey() {
         return {table, {}};
     }"#;
     let prefix = format!("void assert_(bool holds) {{ if (!holds) throw 1; }}\n{prefix}");
-    let flat: String = completion.split_whitespace().collect::<Vec<_>>().join(" ");
-    let Some(_) = Bench::of(Language::Cpp) else { return };
-    check(Language::Cpp, "C++", &prefix, test, &[completion], expect![[r#"
-        the examiner does not compile: main.cpp: In function ‘std::vector<std::map<std::__cxx11::basic_string<char>, std::vector<std::pair<int, double> > > > answer(const Table&, std::vector<bool>&, std::set<char>, std::__cxx11::list<float>, long long unsigned int, bool, std::string)’:
-        main.cpp:26:195: error: binding reference of type ‘std::remove_reference<std::__cxx11::basic_string<char> >::type&’ {aka ‘std::__cxx11::basic_string<char>&’} to ‘const std::string’ {aka ‘const std::__cxx11::basic_string<char>’} discards qualifiers
-           26 |     return ::prentice_bridge::Function<vector<Table>(const Table&, vector<bool>&, set<char>, list<float>, unsigned long long, bool, const string)>::ask(table, flags, letters, numbers, big, yes, text);
-              |                                                                                                                                                                                                   ^~~~
-        In file included from main.cpp:1:
-        bridge.hpp:197:56: note:   initializing argument 7 of ‘static R prentice_bridge::Function<R(A ...)>::ask(typename std::remove_reference<A>::type& ...) [with R = std::vector<std::map<std::__cxx11::basic_string<char>, std::vector<std::pair<int, double> > > >; A = {const std::map<std::__cxx11::basic_string<char, std::char_traits<char>, std::allocator<char> >, std::vector<std::pair<int, double>, std::allocator<std::pair<int, double> > >, std::less<std::__cxx11::basic_string<char, std::char_traits<char>, std::allocator<char> > >, std::allocator<std::pair<const std::__cxx11::basic_string<char, std::char_traits<char>, std::allocator<char> >, std::vector<std::pair<int, double>, std::allocator<std::pair<int, double> > > > > >&, std::vector<bool, std::allocator<bool> >&, std::set<char, std::less<char>, std::allocator<char> >, std::__cxx11::list<float, std::allocator<float> >, long long unsigned int, bool, std::__cxx11::basic_string<char, std::char_traits<char>, std::allocator<char> >}]’
-          197 |   static R ask(typename std::remove_reference<A>::type&... arguments) {
-              |                ~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~^~~~~~~~~~~~~
-         assert_(letters == set<char>({'x', 'y'}) && numbers.size() == 2 && big == 18446744073709551615ull && yes); assert_(text == "text" && signbit(numbers.back())); flags.flip(); flags.push_back(true); return {table, {}}; }
-    "#]]);
-    let _ = flat;
+    check(
+        Language::Cpp,
+        "C++",
+        &prefix,
+        test,
+        &[completion],
+        expect![[r#"
+        pass      assert_(letters == set<char>({'x', 'y'}) && numbers.size() == 2 && big == 18446744073709551615ull && yes); assert_(text == "text" && signbit(numbers.back())); flags.flip(); flags.push_back(true); return {table, {}}; }
+    "#]],
+    );
 }
 
 #[test]
@@ -298,7 +319,7 @@ fn cpp_misbehaviour_harms_only_itself() {
         expect![[r#"
             pass      cout << 1 << endl; puts("noise"); return accumulate(x.begin(), x.end(), 0); }
             pass      return accumulate(x.begin(), x.end(), 0); } struct S { S() { puts("early"); } } s;
-            gone      int read = 0; for (int link : x) read += link; return read; } int write; int dup(int x) { return x; }
+            pass      int read = 0; for (int link : x) read += link; return read; } int write; int dup(int x) { return x; }
             wrong     return 6; }
             threw     throw runtime_error("no"); }
             threw     throw 1; }

@@ -33,7 +33,7 @@ use crate::statistics::TaskScore;
 /// Words and marks in an n-gram of the exact signal.
 const WORDS: usize = 13;
 /// Tokens in a window of the normalised signal.
-const WINDOW: usize = 20;
+const WINDOW: usize = 14;
 /// Documents named for a task.
 const PLACES: usize = 5;
 

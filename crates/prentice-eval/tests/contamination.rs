@@ -75,7 +75,7 @@ fn verbatim_copies() {
 
 #[test]
 fn solutions_without_their_prompt() {
-    check(SOLUTION, expect!["contaminated: exact 0.44, normalised 0.66"]);
+    check(SOLUTION, expect!["contaminated: exact 0.44, normalised 0.73"]);
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn reformatted_copies() {
       start = index
     best = max( best, index-start+1, )
   return best",
-        expect!["clean: exact 0.10, normalised 0.05"],
+        expect!["contaminated: exact 0.10, normalised 1.00"],
     );
 }
 
@@ -121,7 +121,7 @@ fn renamed_and_reformatted_copies_without_prompt() {
     if i > 0 and abs(xs[i] - xs[i-1]) > d: s = i  # cut
     m = max(m, i-s+1)
   return m",
-        expect!["contaminated: exact 0.00, normalised 0.98"],
+        expect!["contaminated: exact 0.00, normalised 1.00"],
     );
 }
 
@@ -171,7 +171,7 @@ fn other_languages() {
     let detector =
         Detector::new(&[task("odd", prompt, solution, Lexis::C), task("run", PROMPT, SOLUTION, Lexis::Python)]);
     let found = scan(&detector, &[("copy", copy)], 1);
-    assert!(found[0].contaminated && found[0].normalised > 0.8 && found[0].exact == 0.0, "{found:?}");
+    assert!(found[0].contaminated && found[0].exact == 0.0, "{found:?}");
     assert!(!found[1].contaminated, "{found:?}");
 }
 
@@ -227,7 +227,8 @@ fn scores_are_split() {
     assert_eq!(split(&scores, &contamination), Ok((vec![score("b")], vec![score("c"), score("a")])));
     let error = split(&[score("d")], &contamination).expect_err("not checked");
     assert_eq!(error, SplitError::Unchecked { task: "d".into() });
-    expect!["task `d` has a score, but was not checked for contamination; check the suite that was scored"].assert_eq(&error.to_string());
+    expect!["task `d` has a score, but was not checked for contamination; check the suite that was scored"]
+        .assert_eq(&error.to_string());
 }
 
 /// (name, prompt, solution) of HumanEval's tasks; none where the data are not on this machine.
@@ -304,19 +305,25 @@ fn humaneval_is_found_in_rewritten_copies() {
     assert_eq!(rewritten.len(), tasks.len());
 
     let detector = detector_of(&tasks);
-    let recall = |texts: &[String]| {
-        let corpus: Vec<(&str, &str)> =
-            tasks.iter().map(|task| task.0.as_str()).zip(texts.iter().map(String::as_str)).collect();
-        let found = scan(&detector, &corpus, 2);
-        // A copy of one task must not count for another; where two tasks have one solution, it may.
-        let elsewhere = found.iter().filter(|found| found.documents.iter().any(|other| *other != found.task)).count();
-        let own = found.iter().filter(|found| found.documents.contains(&found.task)).count();
-        for f in &found { for o in &f.documents { if *o!=f.task { eprintln!("{} in {o} {:.2} {:.2}",f.task,f.exact,f.normalised)}} if !f.documents.contains(&f.task) { eprintln!("MISS {} {:.2} {:.2}",f.task,f.exact,f.normalised) } }
-        eprintln!("HumanEval: {own} of {} found in their own copy, {elsewhere} in another's", tasks.len());
-        (own, elsewhere)
+    let check = |texts: &[String], expected: Expect| {
+        let names = tasks.iter().map(|(name, _, _)| name.as_str());
+        let corpus: Vec<(&str, &str)> = names.zip(texts.iter().map(String::as_str)).collect();
+        let (mut missed, mut elsewhere) = (Vec::new(), Vec::new());
+        for found in scan(&detector, &corpus, 2) {
+            let number = |name: &str| name.trim_start_matches("HumanEval/").to_owned();
+            if !found.documents.contains(&found.task) {
+                missed.push(number(&found.task));
+            }
+            let others = found.documents.iter().filter(|other| **other != found.task);
+            elsewhere.extend(others.map(|other| format!("{} in {}", number(&found.task), number(other))));
+        }
+        let found = tasks.len() - missed.len();
+        expected.assert_eq(&format!("{found} found, missed {}; {}", missed.join(" "), elsewhere.join(", ")));
     };
-    let x=(recall(&programs), recall(&rewritten));
-    assert_eq!(x, ((164, 0), (0, 0)));
+    // Those found in other tasks share their solution, or its helper function.
+    check(&programs, expect!["164 found, missed ; 7 in 29, 29 in 7, 31 in 59, 56 in 61, 61 in 56, 108 in 145, 145 in 108"]);
+    // The missed ones are shorter than a window, or hardly longer.
+    check(&rewritten, expect!["150 found, missed 2 23 27 34 41 45 60 66 70 77 91 112 115 160; 7 in 29, 29 in 7, 31 in 59, 56 in 61, 61 in 56, 108 in 145, 145 in 108"]);
 }
 
 #[test]

@@ -17,8 +17,8 @@ pub trait Judge {
     /// The program could not be run at all; how a program ends is no error.
     fn run_code(&mut self, request: &RunRequest) -> Result<RunResult, JudgeError>;
 
-    /// Decides whether a response solves its task. The verdict is one that may be scored
-    /// ([`Verdict::is_scorable`]); everything else is an error.
+    /// Decides whether a response solves its task. A verdict that may not be scored
+    /// ([`Verdict::is_scorable`]) is treated as [`JudgeError::Infrastructure`].
     ///
     /// `abandoned` turns true when nobody waits for the verdict any more: then [`JudgeError::Abandoned`] will do, soon.
     ///

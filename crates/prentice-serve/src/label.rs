@@ -7,12 +7,16 @@
 //! 2. `{"fn_name": "f", "inputs": [...], "outputs": [...]}` (or `entry_point`): calls of a function or of a method of
 //!    `Solution`. As in verl, an input is a string with one JSON value a line, an output a string with one; or, as APPS
 //!    stores them, the list of arguments and the value (or a list with only the value).
-//! 3. `{"test": "...", "entry_point": "f"}`: a test program that defines `check(candidate)` (HumanEval).
-//! 4. `{"task_id": "HumanEval/17"}`: a task that the service was started with.
+//! 3. `{"prompt": "...", "canonical_solution": "...", "test": "...", "entry_point": "f"}`, a row of HumanEval: `test` defines
+//!    `check(candidate)`, and the calls that it makes are learnt by running it with the solution. The prompt stands
+//!    before the response's program, which may be a whole function or a completion of the prompt.
+//! 4. `{"task_id": "HumanEval/17"}`: a task that the service was started with, likewise. In other languages than
+//!    Python the program must be a completion of the task's prompt.
 //!
 //! Each may say `"language"`, by SandboxFusion's names; otherwise it is Python. The first three may say `"timeout"`, the CPU
 //! time for each test in seconds; otherwise it is [`DEFAULT_TIMEOUT`]. Not covered: verl's `assert_case`, whose
-//! assertions would have to run inside the candidate's process, where it can read and defeat them.
+//! assertions would have to run inside the candidate's process, where it can read and defeat them. Labels are trusted:
+//! their test programs run in the sandbox, but in a process that lives on for other requests.
 
 use std::time::Duration;
 
@@ -79,13 +83,22 @@ impl Label {
         };
         let timeout = timeout(object)?;
         let entry_point = string(object, "fn_name")?.or(string(object, "entry_point")?);
-        let tests = if let Some(id) = string(object, "task_id")? {
+        let tests = if let Some(id) = string(object, "task_id")?.filter(|_| !object.contains_key("test")) {
             Tests::Suite(id.to_owned())
         } else if let Some(test) = string(object, "test")? {
             let entry_point = entry_point.ok_or("has a `test` and no `entry_point`")?;
-            check_entry_point(entry_point)?;
-            let program = format!("{test}\n\ncheck({entry_point})\n");
-            Tests::Task(Box::new(function_task(language, timeout, entry_point, program)?))
+            let solution = string(object, "canonical_solution")?.ok_or("has a `test` and no `canonical_solution`")?;
+            Tests::Task(Box::new(function_task(
+                language,
+                entry_point,
+                timeout,
+                Function {
+                    prefix: string(object, "prompt")?.unwrap_or_default().to_owned(),
+                    suffix: String::new(),
+                    reference: solution.to_owned(),
+                    test: format!("{test}\ncheck({entry_point})\n"),
+                },
+            )?))
         } else if object.contains_key("inputs") || object.contains_key("outputs") {
             let (inputs, outputs) = (list(object, "inputs")?, list(object, "outputs")?);
             if inputs.len() != outputs.len() {
@@ -96,13 +109,8 @@ impl Label {
             }
             match entry_point {
                 Some(entry_point) => {
-                    check_entry_point(entry_point)?;
-                    let program = calls_program(entry_point, inputs, outputs)?;
-                    let mut task = function_task(language, timeout, entry_point, program)?;
-                    if let Snapshot::Program(candidate) = &mut task.snapshot {
-                        (candidate.prefix, candidate.suffix) = (verl_imports(), method_as_function(entry_point));
-                    }
-                    Tests::Task(Box::new(task))
+                    let function = called_function(entry_point, inputs, outputs)?;
+                    Tests::Task(Box::new(function_task(language, entry_point, timeout, function)?))
                 }
                 None => Tests::Streams(stream_cases(inputs, outputs)?),
             }
@@ -130,10 +138,19 @@ fn stream_cases(inputs: &[Value], outputs: &[Value]) -> Result<Vec<StreamCase>, 
     inputs.iter().zip(outputs).enumerate().map(case).collect()
 }
 
-/// A test program that calls the entry point, on the examiner's side of the pipe: it may hold the expected values.
+/// What surrounds a function, and decides about it.
+struct Function {
+    prefix: String,
+    suffix: String,
+    reference: String,
+    test: String,
+}
+
+/// A function with given results. The test program and the reference, which is a table of the results, hold what is
+/// expected; they stay on the examiner's side.
 ///
 /// Values stay the text that they came as, since Python's integers have no bound and ours do.
-fn calls_program(entry_point: &str, inputs: &[Value], outputs: &[Value]) -> Result<String, String> {
+fn called_function(entry_point: &str, inputs: &[Value], outputs: &[Value]) -> Result<Function, String> {
     let mut cases = Vec::new();
     for (index, (input, output)) in inputs.iter().zip(outputs).enumerate() {
         let place = |name: &str, message: String| format!("`{name}[{index}]` {message}");
@@ -164,16 +181,23 @@ fn calls_program(entry_point: &str, inputs: &[Value], outputs: &[Value]) -> Resu
     }
     // The text of a JSON value as a JSON string is a literal that Python reads the same.
     let literal = Value::from(Value::from(cases).to_string()).to_string();
-    Ok(format!(
-        "import json\n\n\
-         def plain(value):\n    \
-             return [plain(item) for item in value] if isinstance(value, (list, tuple)) else value\n\n\
-         def check(candidate):\n    \
-             for arguments, right in json.loads({literal}):\n        \
-                 result = plain(candidate(*map(json.loads, arguments)))\n        \
-                 assert result in list(map(json.loads, right))\n\n\
-         check({entry_point})\n"
-    ))
+    let reference = format!(
+        "import json as _json\n\
+         _cases = [(list(map(_json.loads, arguments)), list(map(_json.loads, right)))\n          \
+             for arguments, right in _json.loads({literal})]\n\
+         def {entry_point}(*arguments):\n    \
+             asked = _json.dumps(arguments)\n    \
+             return next(right[0] for known, right in _cases if _json.dumps(known) == asked)\n"
+    );
+    let test = format!(
+        "def _plain(value):\n    \
+             return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value\n\
+         def _check(candidate):\n    \
+             for arguments, right in _cases:\n        \
+                 assert _plain(candidate(*arguments)) in right\n\
+         _check({entry_point})\n"
+    );
+    Ok(Function { prefix: verl_imports(), suffix: method_as_function(entry_point), reference, test })
 }
 
 /// What both of verl's scorers put before a function, and solutions of its data sets rely on.
@@ -225,22 +249,19 @@ fn is_exact(value: &Value) -> bool {
     }
 }
 
-/// The task whose candidate is the whole program and whose one hidden test is `program`.
-fn function_task(language: Language, timeout: Duration, entry_point: &str, program: String) -> Result<Task, String> {
+fn function_task(language: Language, entry_point: &str, timeout: Duration, function: Function) -> Result<Task, String> {
     if language != Language::Python {
         return Err("has tests that call a function; those are Python, whatever `language` says".to_owned());
     }
+    check_entry_point(entry_point)?;
+    let Function { prefix, suffix, reference, test: program } = function;
     Ok(Task {
-        id: "request".to_owned(),
+        id: "of the label".to_owned(),
         kind: TaskKind::Synthesis,
-        snapshot: Snapshot::Program(Program {
-            language: "Python".to_owned(),
-            prefix: String::new(),
-            suffix: String::new(),
-        }),
+        snapshot: Snapshot::Program(Program { language: "Python".to_owned(), prefix, suffix }),
         instruction: String::new(),
         entry_point: entry_point.to_owned(),
-        reference: None,
+        reference: Some(reference),
         source: None,
         visible_tests: Vec::new(),
         hidden_tests: vec![TestCase { name: "label".to_owned(), check: Check::Program { program } }],
@@ -302,7 +323,10 @@ mod tests {
             Err(message) => format!("error: the label {message}"),
             Ok(Label { language, tests: Tests::Task(task), .. }) => {
                 let Check::Program { program } = &task.hidden_tests[0].check else { unreachable!() };
-                format!("{language:?} {}\n{program}", task.entry_point)
+                let Snapshot::Program(code) = &task.snapshot else { unreachable!() };
+                let prefix = code.prefix.lines().last().unwrap_or_default();
+                let reference = task.reference.unwrap();
+                format!("{language:?} {}\n{prefix}\n---{}---\n{reference}---\n{program}", task.entry_point, code.suffix)
             }
             Ok(Label { language, tests, .. }) => format!("{language:?} {tests:?}"),
         };
@@ -330,26 +354,38 @@ mod tests {
             json!({"fn_name": "add", "inputs": ["1\n2", "[3]\n\"'\\\"\""], "outputs": ["3", "[\"x\"]"]}),
             expect![[r#"
                 Python add
-                import json
+                import typing
+                ---
 
-                def plain(value):
-                    return [plain(item) for item in value] if isinstance(value, (list, tuple)) else value
-
-                def check(candidate):
-                    for arguments, right in json.loads("[[[\"1\",\"2\"],[\"3\"]],[[\"[3]\",\"\\\"'\\\\\\\"\\\"\"],[\"[\\\"x\\\"]\"]]]"):
-                        result = plain(candidate(*map(json.loads, arguments)))
-                        assert result in list(map(json.loads, right))
-
-                check(add)
+                if "add" not in globals() and "Solution" in globals():
+                    add = Solution().add
+                ---
+                import json as _json
+                _cases = [(list(map(_json.loads, arguments)), list(map(_json.loads, right)))
+                          for arguments, right in _json.loads("[[[\"1\",\"2\"],[\"3\"]],[[\"[3]\",\"\\\"'\\\\\\\"\\\"\"],[\"[\\\"x\\\"]\"]]]")]
+                def add(*arguments):
+                    asked = _json.dumps(arguments)
+                    return next(right[0] for known, right in _cases if _json.dumps(known) == asked)
+                ---
+                def _plain(value):
+                    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
+                def _check(candidate):
+                    for arguments, right in _cases:
+                        assert _plain(candidate(*arguments)) in right
+                _check(add)
             "#]],
         );
         check(
-            json!({"test": "def check(candidate):\n    assert candidate(1) == 2", "entry_point": "f"}),
+            json!({"task_id": "x/1", "prompt": "def f(x):\n", "canonical_solution": "    return x + 1\n", "entry_point": "f",
+                "test": "def check(candidate):\n    assert candidate(1) == 2"}),
             expect![[r#"
                 Python f
+                def f(x):
+                ------
+                    return x + 1
+                ---
                 def check(candidate):
                     assert candidate(1) == 2
-
                 check(f)
             "#]],
         );
@@ -373,9 +409,10 @@ mod tests {
             json!({"inputs": ["1 2"], "outputs": ["1"], "fn_name": "f"}),
             json!({"inputs": ["1"], "outputs": ["x"], "fn_name": "f"}),
             json!({"inputs": [[1e30]], "outputs": [1], "fn_name": "f"}),
-            json!({"test": "pass", "entry_point": "f); import os; (f"}),
+            json!({"test": "pass", "entry_point": "f); import os; (f", "canonical_solution": ""}),
             json!({"test": "pass"}),
-            json!({"test": "pass", "entry_point": "f", "language": "go"}),
+            json!({"test": "pass", "entry_point": "f", "canonical_solution": "", "language": "go"}),
+            json!({"test": "pass", "entry_point": "f"}),
             json!({"task_id": 17}),
             json!({"inputs": ["1"], "outputs": ["1"], "timeout": 0}),
             json!({"inputs": ["1"], "outputs": ["1"], "timeout": "1"}),
@@ -399,6 +436,7 @@ mod tests {
             has the entry point `f); import os; (f`, which is no name
             has a `test` and no `entry_point`
             has tests that call a function; those are Python, whatever `language` says
+            has a `test` and no `canonical_solution`
             `task_id` is a number, not a string
             has the `timeout` 0; it must be above 0 and at most 60 seconds
             has the `timeout` "1"; it must be above 0 and at most 60 seconds"#]]

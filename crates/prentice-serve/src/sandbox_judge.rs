@@ -3,7 +3,7 @@
 //! Expected outputs stay in this process; a candidate gets its standard input and nothing else of the tests.
 
 use std::{
-    collections::{BTreeMap, btree_map::Entry},
+    collections::BTreeMap,
     error::Error,
     fs::{self, File},
     io::{self, Read as _},
@@ -16,9 +16,8 @@ use std::{
 };
 
 use prentice_base::{FailureKind, Limits, Task, Verdict};
-use prentice_sandbox::{
-    Build, BuildOptions, Built, End, Execution, Language, Sandbox, SandboxError, Scratch, Toolchain,
-};
+use prentice_environment::{Verifier, Workshop};
+use prentice_sandbox::{Build, BuildOptions, Built, End, Execution, Language, SandboxError, Scratch, Toolchain};
 
 use crate::{
     compare::outputs_match,
@@ -33,31 +32,24 @@ const WALL_SLACK_SECONDS: f64 = 4.0;
 /// Most of the fetched files together, in bytes.
 const FETCH_LIMIT: u64 = 64 << 20;
 
+/// Tasks of labels that a verifier gets to see: it keeps what it learns of each.
+const TASKS_KEPT: usize = 1000;
+
 /// Judges by running programs in the sandbox.
 pub struct SandboxJudge {
-    sandbox: Sandbox,
-    toolchains: BTreeMap<Language, Toolchain>,
+    workshop: Workshop,
+    verifier: Verifier,
+    verified: usize,
     tasks: Arc<BTreeMap<String, Task>>,
 }
 
 impl SandboxJudge {
-    /// A judge that knows `tasks`, by id, for labels that name one.
-    pub fn new(sandbox: Sandbox, tasks: Arc<BTreeMap<String, Task>>) -> Self {
-        Self { sandbox, toolchains: BTreeMap::new(), tasks }
+    /// A judge that knows `tasks`, by id, for labels that name one. Judges of one service share the workshop.
+    pub fn new(workshop: &Workshop, tasks: Arc<BTreeMap<String, Task>>) -> Self {
+        Self { workshop: workshop.clone(), verifier: Verifier::new(workshop), verified: 0, tasks }
     }
 
-    fn toolchain(&mut self, language: Language) -> Result<&Toolchain, JudgeError> {
-        match self.toolchains.entry(language) {
-            Entry::Occupied(known) => Ok(known.into_mut()),
-            // A missing toolchain is looked for each time: it may be installed while the service runs.
-            Entry::Vacant(unknown) => match Toolchain::find(language) {
-                Ok(toolchain) => Ok(unknown.insert(toolchain)),
-                Err(missing) => Err(JudgeError::Refused(format!("{missing}; {}", missing.hint))),
-            },
-        }
-    }
-
-    fn build(&mut self, language: Language, code: &str, limits: Limits) -> Result<Build, JudgeError> {
+    fn build(&self, language: Language, code: &str, limits: Limits) -> Result<Build, JudgeError> {
         let name = match language {
             Language::Python => "main.py",
             Language::JavaScript => "main.js",
@@ -67,9 +59,14 @@ impl SandboxJudge {
             Language::Go => "main.go",
             Language::Java => "Main.java",
         };
-        let sandbox = self.sandbox.clone();
+        let missing = || {
+            let missing = Toolchain::find(language).err();
+            let hint = missing.map(|missing| format!(": {missing}; {}", missing.hint)).unwrap_or_default();
+            JudgeError::Refused(format!("this machine cannot run {language:?}{hint}"))
+        };
+        let toolchain = self.workshop.toolchain(language).ok_or_else(missing)?;
         let options = BuildOptions { limits, ..BuildOptions::default() };
-        self.toolchain(language)?.build(&sandbox, &[(name, code)], &options).map_err(infrastructure)
+        toolchain.build(self.workshop.sandbox(), &[(name, code)], &options).map_err(infrastructure)
     }
 
     /// Runs what was built. All languages come through here.
@@ -84,16 +81,11 @@ impl SandboxJudge {
         command.stdin = stdin.as_bytes().to_vec();
         command.directory = place.map(|place| place.path().to_owned());
         command.writable = command.directory.clone();
-        self.sandbox.run(&command, limits).map_err(infrastructure)
-    }
-
-    /// Decides by the tests of a task, of which nothing enters the candidate's process.
-    fn verify(&mut self, task: &Task, _completion: &str) -> Result<Verdict, JudgeError> {
-        Err(JudgeError::Refused(format!("the tests of `{}` call the candidate, which is not possible yet", task.id)))
+        self.workshop.sandbox().run(&command, limits).map_err(infrastructure)
     }
 
     fn streams(
-        &mut self,
+        &self,
         program: &str,
         label: &Label,
         cases: &[StreamCase],
@@ -159,7 +151,7 @@ impl Judge for SandboxJudge {
             Limits { memory_bytes: memory_bytes(running.memory_bytes), ..timed(running, request.run_timeout) };
         let place = match request.files.is_empty() && request.fetch_files.is_empty() {
             true => None,
-            false => Some(self.sandbox.scratch().map_err(infrastructure)?),
+            false => Some(self.workshop.sandbox().scratch().map_err(infrastructure)?),
         };
         if let Some(place) = &place {
             for (path, content) in &request.files {
@@ -175,13 +167,21 @@ impl Judge for SandboxJudge {
         let program = extract_program(&request.response, request.label.language);
         match &request.label.tests {
             Tests::Streams(cases) => self.streams(program, &request.label, cases, abandoned),
-            Tests::Task(task) => self.verify(task, program),
+            Tests::Task(task) => {
+                if self.verified == TASKS_KEPT {
+                    (self.verifier, self.verified) = (Verifier::new(&self.workshop), 0);
+                }
+                self.verified += 1;
+                Ok(self.verifier.verify(task, program).verdict)
+            }
             Tests::Suite(id) => {
-                let tasks = self.tasks.clone();
-                let unknown = || {
-                    JudgeError::Refused(format!("there is no task `{id}` among the {} of this service", tasks.len()))
+                let Some(task) = self.tasks.get(id) else {
+                    let count = self.tasks.len();
+                    return Err(JudgeError::Refused(format!(
+                        "there is no task `{id}` among the {count} of this service"
+                    )));
                 };
-                self.verify(tasks.get(id).ok_or_else(unknown)?, program)
+                Ok(self.verifier.verify(task, program).verdict)
             }
         }
     }

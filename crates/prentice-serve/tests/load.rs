@@ -15,6 +15,7 @@ use std::{
 };
 
 use prentice_base::Verdict;
+use prentice_environment::Workshop;
 use prentice_sandbox::{Language, Sandbox, Toolchain};
 use prentice_serve::{
     CommandResult, Judge, JudgeError, MakeJudge, RewardRequest, RunRequest, RunResult, SandboxJudge, ServeOptions,
@@ -55,7 +56,9 @@ impl Judge for Echo {
         let broken = |error: std::io::Error| JudgeError::Infrastructure(error.to_string());
         writeln!(self.input, "{}", request.stdin.trim()).map_err(broken)?;
         let mut stdout = String::new();
-        if self.output.read_line(&mut stdout).map_err(broken)? == 0 {
+        self.output.read_line(&mut stdout).map_err(broken)?;
+        // It may be killed in the middle of a line.
+        if !stdout.ends_with('\n') {
             return Err(JudgeError::Infrastructure("the process ended".to_owned()));
         }
         let run = CommandResult { return_code: Some(0), wall: Duration::ZERO, stdout, stderr: String::new() };
@@ -105,9 +108,9 @@ fn real_programs_under_load() {
         eprintln!("SKIPPED: {missing}; {}", missing.hint);
         return;
     }
-    let sandbox = Sandbox::best().unwrap();
+    let workshop = Workshop::new(&Sandbox::best().unwrap());
     let judges: Arc<MakeJudge> =
-        Arc::new(move || Ok(Box::new(SandboxJudge::new(sandbox.clone(), Arc::default())) as Box<dyn Judge>));
+        Arc::new(move || Ok(Box::new(SandboxJudge::new(&workshop, Arc::default())) as Box<dyn Judge>));
     let server = start(options(), judges);
     let report = client_process(&server, 192, 16);
     eprintln!("{report}");

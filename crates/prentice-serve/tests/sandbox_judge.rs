@@ -3,12 +3,13 @@
 use std::{collections::BTreeMap, sync::atomic::AtomicBool, time::Duration};
 
 use prentice_base::Verdict;
+use prentice_environment::Workshop;
 use prentice_sandbox::{Language, Sandbox, Toolchain};
 use prentice_serve::{Judge, JudgeError, Label, RewardRequest, RunRequest, RunResult, SandboxJudge};
 use serde_json::{Value, json};
 
 fn judge() -> SandboxJudge {
-    SandboxJudge::new(Sandbox::best().unwrap(), BTreeMap::new().into())
+    SandboxJudge::new(&Workshop::new(&Sandbox::best().unwrap()), BTreeMap::new().into())
 }
 
 fn has(language: Language) -> bool {
@@ -121,10 +122,10 @@ os.symlink('/etc/passwd', 'link'); os.symlink('{}', 'linked')",
     assert_eq!(result.files["out.txt"], b"SOLO");
 }
 
-fn reward(response: &str, label: &Value) -> Result<String, JudgeError> {
+fn reward(judge: &mut SandboxJudge, response: &str, label: &Value) -> Result<String, JudgeError> {
     let label = Label::parse(label, None).unwrap();
     let request = RewardRequest { response: response.to_owned(), label };
-    let verdict = judge().reward(&request, &AtomicBool::new(false))?;
+    let verdict = judge.reward(&request, &AtomicBool::new(false))?;
     Ok(match verdict {
         Verdict::Pass => "pass".to_owned(),
         Verdict::Fail { kind, .. } => format!("{kind:?}"),
@@ -137,6 +138,7 @@ fn programs_that_read_and_print_are_scored() {
     if !has(Language::Python) {
         return;
     }
+    let mut judge = judge();
     let label = json!({"inputs": ["1 2\n", "3 4\n"], "outputs": ["3\n", "7\n"], "timeout": 0.5});
     for (response, expected) in [
         ("Here:\n```python\nprint(sum(map(int, input().split())))\n```", "pass"),
@@ -147,16 +149,47 @@ fn programs_that_read_and_print_are_scored() {
         ("I do not know.", "Exception"),
         ("", "NoOutput"),
     ] {
-        assert_eq!(reward(response, &label).unwrap(), expected, "{response}");
+        assert_eq!(reward(&mut judge, response, &label).unwrap(), expected, "{response}");
     }
     if has(Language::Cpp) {
         let label = json!({"inputs": [""], "outputs": ["1"], "language": "cpp"});
-        assert_eq!(reward("```cpp\nint main() { return x; }\n```", &label).unwrap(), "CompileError");
+        assert_eq!(reward(&mut judge, "```cpp\nint main() { return x; }\n```", &label).unwrap(), "CompileError");
+    }
+}
+
+#[test]
+fn functions_are_scored() {
+    if !has(Language::Python) {
+        return;
+    }
+    let mut judge = judge();
+    let calls = json!({"fn_name": "twice", "inputs": ["1", "[1, 2]", "100000000000000000000"],
+        "outputs": ["2", "[1, 2, 1, 2]", "200000000000000000000"]});
+    let row = json!({"prompt": "def twice(x):\n    \"\"\"Doubles.\"\"\"\n", "canonical_solution": "    return x * 2\n",
+        "entry_point": "twice", "test": "def check(candidate):\n    assert candidate(2) == 4\n    assert candidate('a') == 'aa'"});
+    // A quirk of APPS: the value in a list.
+    let apps = json!({"fn_name": "check", "inputs": [[1, 2]], "outputs": [[[1, 2]]]});
+    for (label, response, expected) in [
+        (&calls, "```python\ndef twice(x):\n    return x * 2\n```", "pass"),
+        (&calls, "```python\nclass Solution:\n    def twice(self, x: List[int]):\n        return x * 2\n```", "pass"),
+        (&calls, "```python\ndef twice(x):\n    return x * 2.0\n```", "Exception"),
+        (&calls, "```python\ndef twice(x):\n    return 2\n```", "WrongAnswer"),
+        (
+            &calls,
+            "```python\nclass Any:\n    __eq__ = lambda *_: True\ndef twice(x):\n    return Any()\n```",
+            "WrongAnswer",
+        ),
+        (&row, "```python\ndef twice(x):\n    return x + x\n```", "pass"),
+        (&row, "    return x + x\n", "pass"),
+        (&row, "```python\ndef twice(x):\n    return 4\n```", "WrongAnswer"),
+        (&apps, "```python\ndef check(a, b):\n    return (a, b)\n```", "pass"),
+    ] {
+        assert_eq!(reward(&mut judge, response, label).unwrap(), expected, "{response}");
     }
 }
 
 #[test]
 fn an_unknown_task_is_refused() {
-    let error = reward("x", &json!({"task_id": "HumanEval/17"})).unwrap_err();
+    let error = reward(&mut judge(), "x", &json!({"task_id": "HumanEval/17"})).unwrap_err();
     assert_eq!(error, JudgeError::Refused("there is no task `HumanEval/17` among the 0 of this service".to_owned()));
 }

@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::{
     advice,
     arguments::Complete,
-    commands::{Session, eval::context_of, usage},
+    commands::{Session, held_out::context_of, usage},
     defaults,
     error::{CliError, ErrorKind, OrCliError as _},
     terminal::{stdout_is_terminal, visible},

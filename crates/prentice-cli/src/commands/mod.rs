@@ -5,9 +5,14 @@
 mod complete;
 mod corpus;
 mod eval;
+mod held_out;
 mod model;
 mod quickstart;
+mod sandbox;
 mod tokens;
+mod write_samples;
+
+pub use eval::verdict_in_words;
 
 use std::{
     fs::{File, TryLockError},
@@ -18,7 +23,7 @@ use prentice_base::{Event, FileError, RunManifest, StageError, files};
 use serde_json::Value;
 
 use crate::{
-    arguments::{Arguments, Command, Common, Corpus, Curation, Model, Tokens},
+    arguments::{Arguments, Command, Common, Corpus, Curation, EvalCommand, Model, Sandbox, Tokens},
     error::{CliError, ErrorKind},
     progress::Reporter,
     terminal,
@@ -38,7 +43,16 @@ pub fn run(arguments: Arguments) -> Result<(), CliError> {
         Command::Model(Model::Train(train)) => model::train(&session, *train),
         Command::Model(Model::Generate(generate)) => model::generate(&session, generate),
         Command::Model(Model::Info { model }) => model::info(&session, model),
-        Command::Eval(eval) => eval::run(&session, eval),
+        Command::Eval(eval) => match (eval.command, eval.suite) {
+            (Some(EvalCommand::HeldOut(held_out)), _) => held_out::run(&session, held_out),
+            (Some(EvalCommand::Fetch(fetch)), _) => eval::fetch(&session, fetch),
+            (Some(EvalCommand::Compare(compare)), _) => eval::compare_runs(&session, compare),
+            (Some(EvalCommand::Suites { data }), _) => eval::list(&session, data),
+            (None, Some(suite)) => eval::run(&session, suite),
+            (None, None) => Err(usage("no suite is named", "`prentice eval suites` lists them")),
+        },
+        Command::Sandbox(Sandbox::Doctor) => sandbox::doctor(&session),
+        Command::Sandbox(Sandbox::Run(run)) => sandbox::run(&session, run),
         Command::Complete(complete) => complete::run(&session, complete),
     };
     let written = session.reporter.finish().map_err(FileError::new("write", "standard output"));
@@ -60,6 +74,7 @@ fn with_some_hint(error: CliError) -> CliError {
 pub struct Session {
     reporter: Reporter,
     json: bool,
+    threads: usize,
 }
 
 impl Session {
@@ -71,7 +86,13 @@ impl Session {
             }
             rayon::ThreadPoolBuilder::new().num_threads(threads).build_global()?;
         }
-        Ok(Self { reporter: Reporter::new(common.json, common.quiet), json: common.json })
+        let threads = common.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+        Ok(Self { reporter: Reporter::new(common.json, common.quiet), json: common.json, threads })
+    }
+
+    /// Threads to use.
+    pub fn threads(&self) -> usize {
+        self.threads
     }
 
     /// Shows an event.

@@ -11,6 +11,7 @@ mod chart;
 mod funnel;
 mod html;
 mod sections;
+pub mod suite;
 #[cfg(test)]
 mod tests;
 

@@ -160,7 +160,7 @@ fn shares(title: &str, mut rows: Vec<(Html, Amount)>, whole: Amount) -> Html {
     [table(shown), more].into_iter().collect()
 }
 
-fn facts(class: &'static str, facts: &[(&str, String)]) -> Html {
+pub fn facts(class: &'static str, facts: &[(&str, String)]) -> Html {
     let facts: Html =
         facts.iter().map(|(name, fact)| html("<div><dt>{}</dt><dd>{}</dd></div>\n", &[name, fact])).collect();
     html("<dl class=\"facts {}\">{}</dl>", &[&class, &facts])

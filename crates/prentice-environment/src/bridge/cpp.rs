@@ -11,6 +11,7 @@
 //! # Build
 //! Like upstream (`CodeGeeX codegeex/benchmark/execution.py`): C++11, not optimised (some canonical solutions forget a
 //! `return`, which an optimising compiler takes as a promise), `-lcrypto` where the prompt includes an OpenSSL header.
+//! Where a library is missing, the examiner does not compile, and the message names the package.
 //!
 //! # Deviations
 //! Upstream puts some `#include`s before every program: HumanEval-X nine, those that the prompt lacks, HumanEvalPack
@@ -20,6 +21,8 @@
 //!
 //! # Not covered
 //! Parameters and results that are pointers, arrays, templates or classes of the prompt's own.
+
+use std::fmt::Write as _;
 
 use prentice_sandbox::BuildOptions;
 
@@ -84,9 +87,23 @@ pub(super) fn candidate(parts: &Parts, completion: &str) -> Result<Candidate, Un
     Ok(Candidate { sources: with_support(main), options: options(prefix) })
 }
 
+/// Libraries that some prompts include: header, package of Debian, argument of the linker.
+const LIBRARIES: [(&str, &str, Option<&str>); 2] =
+    [("boost/any.hpp", "libboost-dev", None), ("openssl/md5.h", "libssl-dev", Some("-lcrypto"))];
+
 fn opening(prefix: &str) -> String {
-    let any = if includes(prefix, "boost/any.hpp") { "#include \"bridge_any.hpp\"\n" } else { "" };
-    format!("#include \"bridge.hpp\"\n{any}{IMPORTS}")
+    let mut opening = String::new();
+    for (header, package, _) in LIBRARIES.iter().filter(|(header, ..)| includes(prefix, header)) {
+        let _ = write!(
+            opening,
+            "#if !__has_include(<{header}>)\n#error this task needs <{header}>: apt install {package}\n#endif\n"
+        );
+    }
+    opening.push_str("#include \"bridge.hpp\"\n");
+    if includes(prefix, "boost/any.hpp") {
+        opening.push_str("#include \"bridge_any.hpp\"\n");
+    }
+    opening + IMPORTS
 }
 
 fn includes(prefix: &str, header: &str) -> bool {
@@ -101,9 +118,8 @@ fn options(prefix: &str) -> BuildOptions {
         format!("-DPRENTICE_CANDIDATE_GONE_EXIT={CANDIDATE_GONE_EXIT}"),
         format!("-DPRENTICE_CANDIDATE_THREW_EXIT={CANDIDATE_THREW_EXIT}"),
     ]);
-    if includes(prefix, "openssl/") {
-        options.arguments.push("-lcrypto".to_owned());
-    }
+    let needed = LIBRARIES.iter().filter(|(header, ..)| includes(prefix, header));
+    options.arguments.extend(needed.filter_map(|(.., argument)| argument.map(str::to_owned)));
     options
 }
 
@@ -312,6 +328,7 @@ mod tests {
         assert!(!plain.contains(&"-lcrypto".to_owned()));
         assert!(options("# include <openssl/md5.h>\n").arguments.contains(&"-lcrypto".to_owned()));
         assert!(opening("#include<boost/any.hpp>\n").contains("bridge_any.hpp"));
+        assert!(opening("#include<boost/any.hpp>\n").contains("apt install libboost-dev"));
         assert!(!opening("#include<string>\n").contains("bridge_any.hpp"));
     }
 }

@@ -44,6 +44,9 @@ const TYPES: [&str; 24] = [
     "HashMap",
 ];
 
+/// What upstream's evaluator of HumanEvalPack takes out of a completion.
+const EMPTY_MAIN: &str = "public class Main {\n    }";
+
 /// Words before the result type.
 const MODIFIERS: [&str; 6] = ["public", "protected", "private", "static", "final", "synchronized"];
 
@@ -75,6 +78,7 @@ pub(super) fn candidate(parts: &Parts, completion: &str) -> Result<Candidate, Un
         _ => format!("return {call};"),
     };
     // The object is made at the first call, so that an exception of its constructor is reported as one.
+    let completion = completion.replace(EMPTY_MAIN, "");
     let program = format!(
         "{}{completion}{}\npublic class Main {{\n    @SuppressWarnings(\"unchecked\")\n    \
          public static void main(String[] none) {{\n        PrenticeBridge.open();\n        \

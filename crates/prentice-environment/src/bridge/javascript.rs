@@ -27,6 +27,13 @@ use super::{
 /// Both programs begin with this; the name is one that no completion uses by accident.
 const OPENING: &str = "const __prentice = require(\"./bridge.cjs\");\n";
 
+/// Upstream installs the package `js-md5`, which HumanEval/162 needs; node has the function itself.
+const MD5: &str = "\
+const { createHash } = require(\"node:crypto\");
+const md5 = (text) => createHash(\"md5\").update(text).digest(\"hex\");
+module.exports = Object.assign(md5, { md5, hex: md5 });
+";
+
 pub(super) fn examiner(parts: &Parts) -> Result<Examiner, Unbridgeable> {
     let name = parts.entry_point;
     let before = &parts.program.prefix[..declaration(&parts.program.prefix, name)?];
@@ -55,7 +62,8 @@ fn with_support(main: String) -> Vec<(String, String)> {
     let mut support = include_str!("support/bridge.cjs").to_owned();
     support.extend(constants.map(|(name, value)| format!("const {name} = {value};\n")));
     // With the extension `.cjs`, node does not search the directories above for a `package.json`.
-    vec![("main.cjs".to_owned(), main), ("bridge.cjs".to_owned(), support)]
+    let modules = [("main.cjs", main), ("bridge.cjs", support), ("node_modules/js-md5.js", MD5.to_owned())];
+    modules.map(|(name, content)| (name.to_owned(), content)).into()
 }
 
 /// Where the last declaration of a function begins: a line that opens with `const name`, `function name` or the like.

@@ -12,14 +12,15 @@
 //! The candidate ends when its input ends. Values are plain data, rebuilt by the declared types: nothing of the
 //! candidate is ever evaluated, and no object of its making, with its own idea of equality, reaches a test.
 //! What a message looks like is the business of each language, since both of its ends are in that language:
-//! see the documentation of [`cpp`], [`javascript`], [`java`], [`go`] and [`rust`].
+//! see the documentation of the modules `cpp`, `javascript`, `java`, `go` and `rust`.
 //!
 //! Both programs set the channel aside first and then point standard output at standard error: what a candidate
 //! prints is not a reply. A candidate that finds the channel and writes into it only spoils its own answers.
 //!
 //! # Not covered
 //! A candidate sees the arguments of every call, hence how many there are, and may remember earlier ones. Arguments
-//! and results are copied: identity (does the function return the very array it was given?) is not kept.
+//! and results are copied: identity (does the function return the very array it was given?) is not kept. What a
+//! published test lets pass, passes: several C++ tests compare with `abs(a - b) > 1e-4`, which NaN never is.
 
 use prentice_base::{Check, Program, Snapshot, Task};
 use prentice_sandbox::{BuildOptions, Language};

@@ -84,7 +84,12 @@ pub(super) fn candidate(parts: &Parts, completion: &str) -> Result<Candidate, Un
     let Parts { program, .. } = parts;
     let prompt = Source::of(program.prefix.clone());
     let whole = Source::of(format!("{}{}{}", program.prefix, parts.reference.unwrap_or_default(), program.suffix));
-    let own = Source::of(format!("{}{completion}{}", program.prefix, program.suffix));
+    let mut own = Source::of(format!("{}{completion}{}", program.prefix, program.suffix));
+    // Upstream's evaluator of HumanEvalPack cuts a program off before its second `fn main`.
+    if let Some(main) = own.functions.iter().filter(|function| function.name == "main").nth(1) {
+        let at = main.parameters.start - 1;
+        own.text.insert_str(at, "_of_candidate");
+    }
     let mut sent = BTreeSet::new();
     let mut arms = String::new();
     for function in asked(parts, &prompt, &whole)? {
@@ -139,7 +144,7 @@ fn asked(parts: &Parts, prompt: &Source, whole: &Source) -> Result<Vec<Function>
         .cloned()
         .collect();
     if asked.is_empty() {
-        return Err(Unbridgeable::new("its test program calls no function of the completion"));
+        return Err(Unbridgeable::new("its test program, comments apart, calls no function of the completion"));
     }
     Ok(asked)
 }

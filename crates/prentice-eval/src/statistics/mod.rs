@@ -22,6 +22,7 @@ mod pass;
 use std::num::NonZeroU32;
 
 use prentice_base::Seed;
+use serde::{Deserialize, Serialize};
 
 pub use compare::{Comparison, Test, adjust, compare, holm, mcnemar};
 pub use cost::{CostPerSolved, Spending, cost_per_solved};
@@ -29,7 +30,7 @@ pub use interval::{Estimate, Method, cluster_robust, estimate, wilson};
 pub use pass::{Metric, pass_at_k, pass_hat_k};
 
 /// What one task's attempts came to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskScore {
     /// Unique within the run.
     pub task: String,

@@ -19,7 +19,7 @@ use prentice_train::{
 use super::Place;
 use crate::{
     budget::TimePlan,
-    commands::eval,
+    commands::held_out,
     format,
     report::{
         self, Amount, Completion, Drop, HeldOut, Infilling, LanguageScores, ModelCard, NextCommand, Planned, Quantity,
@@ -330,7 +330,7 @@ fn word(text: &str) -> String {
 /// The ending on the terminal: figures beside their baselines, completions, and the next commands.
 pub fn ending(results: &Results, reused: &[&str], report: &str) -> String {
     let mut text = String::from("\n");
-    text += &eval::in_words(results.examination);
+    text += &held_out::in_words(results.examination);
     if !results.completions.is_empty() {
         text += "\ncompletions of held-out lines, as drawn by the seed\n";
     }

@@ -4,6 +4,8 @@
 // its namespace and includes nothing beyond what <string> brings along anyway, so that the other code means what it
 // would mean without it.
 #pragma once
+#include <sys/syscall.h>
+
 #include <exception>
 #include <string>
 #include <type_traits>
@@ -14,39 +16,37 @@
 
 namespace prentice_bridge {
 
-// The system calls under names of their own: <unistd.h> would bring `read`, `link` and the like into the global scope,
-// where candidates have functions of the same names.
-extern "C" {
-long prentice_read(int, void*, unsigned long) __asm__("read");
-long prentice_write(int, const void*, unsigned long) __asm__("write");
-int prentice_open(const char*, int, ...) __asm__("open");
-int prentice_close(int) __asm__("close");
-int prentice_dup(int) __asm__("dup");
-int prentice_dup2(int, int) __asm__("dup2");
-void (*prentice_signal(int, void (*)(int)))(int) __asm__("signal");
-void prentice_exit(int) __asm__("_exit") __attribute__((noreturn));
+// All system calls go through this one function, under a name of its own. <unistd.h> would bring `read`, `link` and the
+// like into the global scope; and a candidate's global variable `write` would stand in for the function of libc.
+extern "C" long prentice_system_call(long, ...) __asm__("syscall");
+
+__attribute__((noreturn)) inline void leave(int status) {
+  for (;;) prentice_system_call(SYS_exit_group, status);
 }
 
 const unsigned message_bytes = PRENTICE_MESSAGE_BYTES;
 
 // The other end is gone or talks nonsense.
-__attribute__((noreturn)) inline void gone() { prentice_exit(PRENTICE_CANDIDATE_GONE_EXIT); }
+__attribute__((noreturn)) inline void gone() { leave(PRENTICE_CANDIDATE_GONE_EXIT); }
 
 struct Channel {
   int in, out;
 
-  Channel() : in(prentice_dup(0)), out(prentice_dup(1)) {
+  Channel() : in(prentice_system_call(SYS_dup, 0)), out(prentice_system_call(SYS_dup, 1)) {
     // What the program reads and prints is not the conversation. The lowest free descriptor is 0 after closing it.
-    prentice_close(0);
-    prentice_open("/dev/null", 0);
-    prentice_dup2(2, 1);
-    // Writing to an end that is gone is an error to see, not a signal to die of (SIGPIPE, SIG_IGN).
-    prentice_signal(13, reinterpret_cast<void (*)(int)>(1));
+    const int current_directory = -100, read_only = 0;
+    prentice_system_call(SYS_close, 0);
+    prentice_system_call(SYS_openat, current_directory, "/dev/null", read_only);
+    prentice_system_call(SYS_dup3, 2, 1, 0);
+    // Writing to an end that is gone is an error to see, not a signal to die of: SIGPIPE gets the handler SIG_IGN,
+    // no flags, no restorer and an empty mask.
+    const unsigned long ignore[4] = {1, 0, 0, 0};
+    prentice_system_call(SYS_rt_sigaction, 13, ignore, 0ul, 8ul);
   }
 
   bool read(char* to, unsigned long size) const {
     while (size > 0) {
-      long done = prentice_read(in, to, size);
+      long done = prentice_system_call(SYS_read, in, to, size);
       if (done <= 0) return false;
       to += done;
       size -= done;
@@ -56,7 +56,7 @@ struct Channel {
 
   void write(const char* from, unsigned long size) const {
     while (size > 0) {
-      long done = prentice_write(out, from, size);
+      long done = prentice_system_call(SYS_write, out, from, size);
       if (done <= 0) gone();
       from += done;
       size -= done;
@@ -194,7 +194,8 @@ struct Function;
 template <class R, class... A>
 struct Function<R(A...)> {
   // The examiner's side of a call. Without a value in return, a candidate that threw ends the examiner.
-  static R ask(typename std::remove_reference<A>::type&... arguments) {
+  template <class... Given>
+  static R ask(Given&... arguments) {
     std::string message;
     int sent[] = {0, (Codec<typename std::decay<A>::type>::put(message, arguments), 0)...};
     (void)sent;
@@ -203,8 +204,8 @@ struct Function<R(A...)> {
     Reader in(message);
     if (Codec<char>::get(in) == threw) {
       std::string reason = "the candidate threw: " + Codec<std::string>::get(in) + "\n";
-      prentice_write(2, reason.data(), reason.size());
-      prentice_exit(PRENTICE_CANDIDATE_THREW_EXIT);
+      prentice_system_call(SYS_write, 2, reason.data(), reason.size());
+      leave(PRENTICE_CANDIDATE_THREW_EXIT);
     }
     int changed[] = {0, (Changed<A>::get(in, arguments), 0)...};
     (void)changed;
@@ -239,7 +240,7 @@ struct Function<R(A...)> {
       channel.send(reply);
     }
     // Without destructors of the program's globals: the last answer has been given.
-    prentice_exit(0);
+    leave(0);
   }
 
   // Takes the arguments off the message one by one, then calls.
