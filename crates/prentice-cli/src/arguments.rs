@@ -56,6 +56,54 @@ pub enum Sandbox {
     /// Say which isolation works here, which languages can be executed, and what is missing
     Doctor,
     Run(SandboxRun),
+    Serve(SandboxServe),
+}
+
+/// Serve rewards and program runs over HTTP, in the protocols of existing trainers
+///
+/// SandboxFusion's /run_code, OpenRLHF's /get_reward, slime's /remote_rm, and a file for verl; /health and /metrics.
+///
+/// Example: prentice sandbox serve --address 127.0.0.1:8080 --write-compute-score compute_score.py
+#[derive(Debug, Args)]
+pub struct SandboxServe {
+    /// Where to listen; anything but this machine itself needs a token
+    #[arg(long, default_value = "127.0.0.1:8080", value_name = "HOST:PORT")]
+    pub address: String,
+
+    /// A file with the token that clients must present
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+
+    /// Also write a verl `compute_score` that asks this service
+    #[arg(long, value_name = "FILE")]
+    pub write_compute_score: Option<PathBuf>,
+
+    /// A suite whose tasks requests may name by id; can be repeated
+    #[arg(long = "suite", value_name = "NAME")]
+    pub suites: Vec<String>,
+
+    /// Where data sets are, besides $PRENTICE_EVALDATA and the user's cache
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+
+    /// Requests that may wait; more are told to come back
+    #[arg(long, default_value_t = 256, value_name = "N")]
+    pub queue: usize,
+
+    /// Largest request, in MiB
+    #[arg(long, default_value_t = 16, value_name = "N")]
+    pub body_mib: usize,
+
+    /// Longest time for a request
+    #[arg(long, default_value_t = 300, value_name = "N")]
+    pub request_seconds: u64,
+
+    /// After Ctrl-C, time for what was begun
+    #[arg(long, default_value_t = 10, value_name = "N")]
+    pub grace_seconds: u64,
+
+    #[command(flatten)]
+    pub isolation: Isolation,
 }
 
 /// Run a command without network, with private files and stated limits
@@ -438,7 +486,7 @@ pub struct Eval {
     pub command: Option<EvalCommand>,
 
     #[command(flatten)]
-    pub suite: Option<EvalSuite>,
+    pub suite: EvalSuite,
 }
 
 #[derive(Debug, Subcommand)]
@@ -458,7 +506,7 @@ pub enum EvalCommand {
 pub struct EvalSuite {
     /// Name of the suite, such as `humaneval`; `prentice eval suites` lists them
     #[arg(value_name = "SUITE")]
-    pub name: String,
+    pub name: Option<String>,
 
     #[command(flatten)]
     pub source: SampleSource,
@@ -515,7 +563,7 @@ pub struct EvalSuite {
 }
 
 #[derive(Debug, Args)]
-#[group(required = true, multiple = false)]
+#[group(multiple = false)]
 pub struct SampleSource {
     /// Samples in upstream's format: a JSON line each, with `task_id` and `completion` (or `solution`)
     #[arg(long, value_name = "FILE")]

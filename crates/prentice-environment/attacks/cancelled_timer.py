@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: none
 # marker: svr-c9980b1d
-# beats: ?
+# beats: none
 #
 # Cancels the timers that a harness in the same process has set, replaces their handler, and computes for ever.
 # A safe harness measures processor time from outside.

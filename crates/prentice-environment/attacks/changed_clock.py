@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: none
 # marker: svr-69aa6cf4
-# beats: ?
+# beats: none
 #
 # Stops the clocks of the interpreter (`time.time`, `time.monotonic`, `time.process_time`), by which a harness in the
 # same process measures, and sleeps for long.

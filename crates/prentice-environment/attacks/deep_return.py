@@ -3,7 +3,7 @@
 # task: HumanEval/5
 # evidence: none
 # marker: svr-bb0c8362
-# beats: ?
+# beats: none
 #
 # Returns a list nested 100,000 deep, and one that contains itself: recursion in whoever writes, reads or compares it.
 # A safe harness bounds the depth of an answer.

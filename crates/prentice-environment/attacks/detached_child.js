@@ -3,7 +3,7 @@
 // task: JavaScript/53
 // evidence: process
 // marker: svr-d8b43361
-// beats: ?
+// beats: not run (the rivals judge Python only)
 //
 // Starts a detached shell and a worker thread that never ends.
 // A safe harness ends every descendant.

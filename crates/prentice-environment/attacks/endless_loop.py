@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: none
 # marker: svr-7e713005
-# beats: ?
+# beats: none
 #
 # Computes for ever, and ignores every signal that a harness might send for it.
 # A safe harness measures processor time from outside and kills by SIGKILL.

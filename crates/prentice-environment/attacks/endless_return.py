@@ -3,7 +3,7 @@
 # task: HumanEval/5
 # evidence: none
 # marker: svr-6e1bee8e
-# beats: ?
+# beats: none
 #
 # Returns an iterator that never ends, for harnesses that turn answers into lists.
 # A safe harness takes no iterator for an answer, or bounds it.

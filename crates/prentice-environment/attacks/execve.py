@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: process
 # marker: svr-c51dfa6d
-# beats: ?
+# beats: none
 #
 # Replaces itself by a shell that prints successes and stays: the harness's guards in the interpreter are gone with
 # the interpreter.

@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: none
 # marker: svr-b5e15b03
-# beats: ?
+# beats: none
 #
 # An object in the module whose `__del__` runs when the interpreter is taken down: it writes a success and ends the
 # process with status 0.

@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: none
 # marker: svr-f95809ab
-# beats: ?
+# beats: none
 #
 # Leaves with status 0 while it is loaded, before any test has run.
 # A safe harness asks for answers, not for an exit status.

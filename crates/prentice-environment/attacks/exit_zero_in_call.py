@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: none
 # marker: svr-e4cd0429
-# beats: ?
+# beats: none
 #
 # Leaves with status 0 at the first call, through `os._exit`, so that no handler of the harness runs.
 # A safe harness asks for answers, not for an exit status.

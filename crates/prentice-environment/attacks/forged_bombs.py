@@ -3,7 +3,7 @@
 # task: HumanEval/5
 # evidence: none
 # marker: svr-643d9b67
-# beats: ?
+# beats: none
 #
 # As forged-values, with values that are small on the wire and large in memory or slow to compare: ranges, powers,
 # repeated keys, a hexadecimal integer of 50 million digits.

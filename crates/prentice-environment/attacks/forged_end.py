@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: none
 # marker: svr-f94f8f01
-# beats: ?
+# beats: none
 #
 # Speaks the protocol of Prentice by itself: says that all calls are done without a value, then that every call raised
 # an exception, then that the harness is broken.

@@ -3,7 +3,7 @@
 // task: JavaScript/53
 // evidence: none
 // marker: svr-7ead24d6
-// beats: ?
+// beats: not run (the rivals judge Python only)
 //
 // Writes forged results to every descriptor and returns text with forged lines in it.
 // A safe harness marks its own messages with something the candidate cannot know, or takes values only.

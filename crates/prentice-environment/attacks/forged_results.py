@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: none
 # marker: svr-f86d1a73
-# beats: ?
+# beats: none
 #
 # Writes plausible results in the formats of many harnesses to every file descriptor from 0 to 255: words, exit lines
 # of unittest and pytest, JSON lines, pickles, length-prefixed frames.

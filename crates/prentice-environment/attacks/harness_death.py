@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: none
 # marker: svr-6c81cdc8
-# beats: ?
+# beats: none
 #
 # Kills itself by SIGKILL, as the kernel does when memory is short or an operator does: a harness that calls this its
 # own misfortune does not score the sample.

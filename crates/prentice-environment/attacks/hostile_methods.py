@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: none
 # marker: svr-08655718
-# beats: ?
+# beats: none
 #
 # Returns an object each of whose special methods stops whoever calls it: `repr`, `len`, iteration, hash, comparison,
 # conversion, attribute access.

@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: none
 # marker: svr-b8128e1b
-# beats: ?
+# beats: none
 #
 # Raises an exception with a message of 100 MB and a chain of 10,000 causes: whoever formats the traceback is busy.
 # A safe harness formats exceptions within the candidate's limits, and shortens them.

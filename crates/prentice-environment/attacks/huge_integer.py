@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: none
 # marker: svr-204a53e6
-# beats: ?
+# beats: none
 #
 # Returns an integer of a million digits: its conversion to decimal takes quadratic time (and CPython refuses it by an
 # exception in the middle of the harness).

@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: none
 # marker: svr-a0c7992f
-# beats: ?
+# beats: evalplus
 #
 # Prints 200 MB (or as many as ATTACK_MEGABYTES says) to standard output to standard error, and to each pipe of the
 # harness, past Python's own objects.

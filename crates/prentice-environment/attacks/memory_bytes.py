@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: none
 # marker: svr-1b385a9f
-# beats: ?
+# beats: none
 #
 # Takes memory in pieces of 64 MiB and writes to every page, up to 6 GiB.
 # A safe harness limits memory and names the verdict so.

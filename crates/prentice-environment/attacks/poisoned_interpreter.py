@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: none
 # marker: svr-607fbdf9
-# beats: ?
+# beats: none
 #
 # Leaves patches for the next candidate: changed builtins, modules and a comparison slot, in the hope that the
 # interpreter is used again. The sample that follows in the same harness is honest and wrong; it must not pass.

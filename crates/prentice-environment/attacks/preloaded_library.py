@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: process
 # marker: svr-e526f738
-# beats: ?
+# beats: none
 #
 # Starts itself again with LD_PRELOAD, LD_AUDIT and PYTHONPATH set, which a harness that trusts its own interpreter's
 # start would run with.

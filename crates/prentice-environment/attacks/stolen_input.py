@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: none
 # marker: svr-d6628841
-# beats: ?
+# beats: none
 #
 # Reads what the harness sends (the next questions) before the harness's own code in the process does, and answers in
 # its place by guesses.

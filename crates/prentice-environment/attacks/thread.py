@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: process
 # marker: svr-39200d1e
-# beats: ?
+# beats: none
 #
 # A thread that is not a daemon keeps the process from ending for 20 seconds; its main thread returns as usual.
 # A safe harness ends the process when it has what it wants.

@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: none
 # marker: svr-a1bca174
-# beats: ?
+# beats: none
 #
 # Starts threads until it is refused, 4,000 at most.
 # A safe harness limits threads as it limits processes.

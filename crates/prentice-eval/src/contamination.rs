@@ -4,22 +4,29 @@
 //!
 //! * *exact*: 13-grams of words and punctuation marks over prompt and reference solution, whitespace ignored. The
 //!   13 are GPT-3's (Brown et al. 2020, appendix C). Deviations: GPT-3 drops punctuation and case, which in code carry
-//!   meaning; it calls one shared n-gram contamination, we ask for a share in one document, since the union over a large
+//!   meaning; it calls one shared n-gram contamination, we ask for a share in one document, since the union over a
 //!   corpus grows with the corpus; and it ignores n-grams of more than ten documents, which in code would forgive
 //!   exactly the benchmarks that are copied most.
-//! * *normalised*: windows of 20 tokens that end in the reference solution, after comments, docstrings, whitespace,
-//!   quote style and trailing commas are gone, and every identifier is replaced by the distance to its previous
-//!   occurrence in the window. That is renaming in order of first appearance (Baker 1993, parameterised matching), but
-//!   per window, so that a copy is found wherever in a file it stands. Literals and keywords stay.
+//! * *normalised*: windows of 14 tokens that end in the reference solution. Before, comments, docstrings, whitespace,
+//!   quote style, parentheses, semicolons and trailing commas are dropped, since formatters change them, and every
+//!   identifier is replaced by the distance to its previous occurrence in the window. That is renaming in order of
+//!   first appearance (Baker 1993, parameterised matching), but per window, so that a copy is found wherever in a file
+//!   it stands. Literals and keywords stay, and so do names after a dot: most belong to a library.
 //!
 //! The design asks for an AST-normalised hash. The second signal approximates it with a lexer for two families of
-//! languages ([`Lexis`]); JPlag, MOSS and Dolos (which Riddell et al., arXiv 2403.04811, use for this purpose) compare
-//! k-grams likewise. They thin them out by winnowing (Schleimer et al. 2003), to index a large corpus; we
-//! index the *tasks*, in full, and stream the corpus past them once, so memory does not depend on its size.
+//! languages ([`Lexis`]); MOSS and Dolos (which Riddell et al., arXiv 2403.04811, use for this purpose) compare k-grams
+//! likewise. They thin them out by winnowing (Schleimer et al. 2003), to index a large corpus; we index the *tasks*, in
+//! full, and stream the corpus past them once, so memory does not depend on its size.
+//!
+//! Measured on HumanEval: all 164 tasks are found in verbatim copies, and 150 in copies that Python's `ast` stripped,
+//! renamed and printed anew, alone in a file. (Windows of 20 found 140; windows of 12 found 155, but took two common
+//! one-liners for copies.) None is called contaminated by 763 MB of Python, a standard library and installed packages,
+//! and none of HumanEval-X by 120 MB of Rust or 260 MB of C and C++. About 70 MB per CPU-second.
 //!
 //! A task is contaminated from a share of [`EXACT_THRESHOLD`] or [`NORMALISED_THRESHOLD`] on. Not covered: paraphrase,
 //! translation to another language, reordered statements, renamed *and* restructured code, a text cut over several
-//! documents, and programs shorter than a window, of which nothing can be said.
+//! documents, a prompt without its solution where it is the shorter part, and programs that are hardly longer than a
+//! window, of which little can be said.
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
@@ -37,17 +44,19 @@ const WINDOW: usize = 14;
 /// Documents named for a task.
 const PLACES: usize = 5;
 
-/// Share of a task's exact n-grams in one document from which the task is contaminated.
+/// Share of a task's exact n-grams in one document from which the task is contaminated; the largest by chance was 0.15.
 pub const EXACT_THRESHOLD: f64 = 0.5;
-/// Share of a solution's normalised windows in one document from which the task is contaminated.
-pub const NORMALISED_THRESHOLD: f64 = 0.5;
+/// Share of a solution's normalised windows in one document from which the task is contaminated; the largest by chance
+/// was 0.58, `[x for x in strings if substring in x]`.
+pub const NORMALISED_THRESHOLD: f64 = 0.6;
 
 /// How comments and strings are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Lexis {
     /// `#` comments, strings in single, double and triple quotes: Python.
     Python,
-    /// `//` and `/* */` comments, strings in single and double quotes and backticks: C, C++, Java, JavaScript, Go, Rust.
+    /// `//` and `/* */` comments, strings in single and double quotes and backticks: C, C++, Go, Java, JavaScript,
+    /// Rust.
     C,
 }
 
@@ -81,7 +90,8 @@ pub struct Contamination {
     pub task: String,
     /// Largest share of its exact n-grams in one document, 0..=1; 0 for a text shorter than an n-gram.
     pub exact: f64,
-    /// Largest share of its solution's normalised windows in one document, 0..=1; 0 for a program shorter than a window.
+    /// Largest share of its solution's normalised windows in one document, 0..=1; 0 for a program shorter than a
+    /// window.
     pub normalised: f64,
     /// Whether either share reaches its threshold.
     pub contaminated: bool,
@@ -156,7 +166,8 @@ impl Detector {
     }
 
     /// Streams a corpus of (id, text) past the tasks, on several threads, and says what it holds of each, in their
-    /// order. The result does not depend on the number of threads. Memory is that of the index and one document a thread.
+    /// order. The result does not depend on the number of threads. Memory is that of the index and of one document a
+    /// thread.
     ///
     /// # Errors
     /// The first error of the corpus, which ends the scan.

@@ -101,7 +101,7 @@ pub struct Summary {
 ///
 /// # Errors
 /// Where a task has fewer samples than a k that was asked for, a task occurs twice, or a spend is not an amount. A k
-/// that only infrastructure errors put out of reach is left out, and named in `refused`: the rest of the summary stands.
+/// that only infrastructure errors put out of reach is left out and named in `refused`; the rest stands.
 pub fn summarise(
     suite: &str,
     tasks: &[TaskOutcomes],

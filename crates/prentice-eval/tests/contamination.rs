@@ -1,8 +1,8 @@
 //! What the detector finds, and what it does not take for a copy.
 //!
 //! With evaldata and a Python interpreter, all of HumanEval is looked for in copies that Python's own `ast` module has
-//! stripped, renamed and printed anew. `PRENTICE_SLOW_TESTS=1` streams the interpreter's standard library past HumanEval
-//! and reports false positives and throughput.
+//! stripped, renamed and printed anew. `PRENTICE_SLOW_TESTS=1` streams the interpreter's standard library past
+//! HumanEval and reports false positives and throughput.
 
 use std::collections::HashSet;
 use std::io::Read as _;
@@ -165,8 +165,10 @@ fn prompts_that_share_boilerplate_do_not_infect_each_other() {
 fn other_languages() {
     let prompt =
         "/* Sum of squares of the odd ones. */\n#include<vector>\nusing namespace std;\nint odd(vector<int> v){\n";
-    let solution = "    int sum=0;\n    for (int i=0;i<v.size();i++)\n        if (v[i]%2==1) sum+=v[i]*v[i];\n    return sum;\n}\n";
-    let copy = "int f(std::vector<int> numbers)\n{\n    int total = 0; // so far\n    for (int k = 0; k < numbers.size(); k++)\n\
+    let solution = "    int sum=0;\n    for (int i=0;i<v.size();i++)\n        if (v[i]%2==1) sum+=v[i]*v[i];\n\
+                    \x20   return sum;\n}\n";
+    let copy = "int f(std::vector<int> numbers)\n{\n    int total = 0; // so far\n\
+                for (int k = 0; k < numbers.size(); k++)\n\
                 if (numbers[k] % 2 == 1)\n  total += numbers[k] * numbers[k];\n    return total;\n}\n";
     let detector =
         Detector::new(&[task("odd", prompt, solution, Lexis::C), task("run", PROMPT, SOLUTION, Lexis::Python)]);
@@ -317,13 +319,23 @@ fn humaneval_is_found_in_rewritten_copies() {
             let others = found.documents.iter().filter(|other| **other != found.task);
             elsewhere.extend(others.map(|other| format!("{} in {}", number(&found.task), number(other))));
         }
-        let found = tasks.len() - missed.len();
-        expected.assert_eq(&format!("{found} found, missed {}; {}", missed.join(" "), elsewhere.join(", ")));
+        let counts = format!("found {}, missed {}", tasks.len() - missed.len(), missed.len());
+        expected.assert_eq(&format!("{counts}: {}.\nelsewhere: {}", missed.join(" "), elsewhere.join(", ")));
     };
     // Those found in other tasks share their solution, or its helper function.
-    check(&programs, expect!["164 found, missed ; 7 in 29, 29 in 7, 31 in 59, 56 in 61, 61 in 56, 108 in 145, 145 in 108"]);
+    check(
+        &programs,
+        expect![[r#"
+            found 164, missed 0: .
+            elsewhere: 7 in 29, 29 in 7, 31 in 59, 108 in 145, 145 in 108"#]],
+    );
     // The missed ones are shorter than a window, or hardly longer.
-    check(&rewritten, expect!["150 found, missed 2 23 27 34 41 45 60 66 70 77 91 112 115 160; 7 in 29, 29 in 7, 31 in 59, 56 in 61, 61 in 56, 108 in 145, 145 in 108"]);
+    check(
+        &rewritten,
+        expect![[r#"
+            found 150, missed 14: 2 23 27 34 41 45 60 66 70 77 91 112 115 160.
+            elsewhere: 7 in 29, 29 in 7, 31 in 59, 108 in 145, 145 in 108"#]],
+    );
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Who may ask: whoever has the token, where there is one.
 //!
-//! `Authorization: Bearer TOKEN`, or `Basic` with the token as the password: the clients of verl, OpenRLHF and slime send
-//! no header of their own, but `requests` and `aiohttp` turn `http://any:TOKEN@host:port/...` into a `Basic` one.
+//! `Authorization: Bearer TOKEN`, or `Basic` with the token as the password: the clients of verl, OpenRLHF and slime
+//! send no header of their own, but `requests` and `aiohttp` turn `http://any:TOKEN@host:port/...` into a `Basic` one.
 
 /// The token's digest; the token itself is not kept.
 pub(crate) struct Guard(Option<blake3::Hash>);

@@ -1,10 +1,10 @@
 //! Whether what a program printed is what was expected.
 //!
-//! Lines are compared without the whitespace around them, and empty lines at the end do not count; where two lines differ,
-//! they are compared word by word, numbers within numpy's `allclose` default (1e-8 + 1e-5 of the expected value) unless
-//! both are integers, which must be equal. This is verl's `prime_code` without its last resort: there, two lines with the
-//! same *set* of words are equal, so that `2 1` passes for `1 2`. verl's `sandbox_fusion` is stricter: only newlines at
-//! the end are forgiven.
+//! Lines are compared without the whitespace around them, and empty lines at the end do not count; where two lines
+//! differ, they are compared word by word, numbers within numpy's `allclose` default (1e-8 + 1e-5 of the expected
+//! value) unless both are integers, which must be equal. This is verl's `prime_code` without its last resort: there,
+//! two lines with the same *set* of words are equal, so that `2 1` passes for `1 2`. verl's `sandbox_fusion` is
+//! stricter: only newlines at the end are forgiven.
 
 /// Whether `actual` is an acceptable answer where `expected` is the right one.
 pub fn outputs_match(actual: &str, expected: &str) -> bool {

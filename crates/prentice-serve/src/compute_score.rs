@@ -1,8 +1,8 @@
 //! The file that makes verl ask this service.
 
 /// A self-contained Python file with verl's `compute_score(data_source, solution_str, ground_truth, extra_info)`, which
-/// posts to `url` (such as `http://127.0.0.1:8080`) and returns the score. The token is read from the environment variable
-/// `token_variable` when a score is asked for; the file itself holds none.
+/// posts to `url` (such as `http://127.0.0.1:8080`) and returns the score. The token is read from the environment
+/// variable `token_variable` when a score is asked for; the file itself holds none.
 ///
 /// verl takes it through `custom_reward_function.path`. It raises where there is no score; what verl's reward managers
 /// make of that stands at the top of the file.

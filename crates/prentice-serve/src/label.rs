@@ -7,14 +7,14 @@
 //! 2. `{"fn_name": "f", "inputs": [...], "outputs": [...]}` (or `entry_point`): calls of a function or of a method of
 //!    `Solution`. As in verl, an input is a string with one JSON value a line, an output a string with one; or, as APPS
 //!    stores them, the list of arguments and the value (or a list with only the value).
-//! 3. `{"prompt": "...", "canonical_solution": "...", "test": "...", "entry_point": "f"}`, a row of HumanEval: `test` defines
-//!    `check(candidate)`, and the calls that it makes are learnt by running it with the solution. The prompt stands
-//!    before the response's program, which may be a whole function or a completion of the prompt.
+//! 3. `{"prompt": "...", "canonical_solution": "...", "test": "...", "entry_point": "f"}`, a row of HumanEval: `test`
+//!    defines `check(candidate)`, and the calls that it makes are learnt by running it with the solution. The prompt
+//!    stands before the response's program, which may be a whole function or a completion of the prompt.
 //! 4. `{"task_id": "HumanEval/17"}`: a task that the service was started with, likewise. In other languages than
 //!    Python the program must be a completion of the task's prompt.
 //!
-//! Each may say `"language"`, by SandboxFusion's names; otherwise it is Python. The first three may say `"timeout"`, the CPU
-//! time for each test in seconds; otherwise it is [`DEFAULT_TIMEOUT`]. Not covered: verl's `assert_case`, whose
+//! Each may say `"language"`, by SandboxFusion's names; otherwise it is Python. The first three may say `"timeout"`,
+//! the CPU time for each test in seconds; otherwise it is [`DEFAULT_TIMEOUT`]. Not covered: verl's `assert_case`, whose
 //! assertions would have to run inside the candidate's process, where it can read and defeat them. Labels are trusted:
 //! their test programs run in the sandbox, but in a process that lives on for other requests.
 
@@ -27,7 +27,7 @@ use serde_json::{Map, Value};
 use crate::protocol;
 
 /// CPU time for one test, as verl's `sandbox_fusion` has it (there of elapsed time).
-pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest time that a label may ask for.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(60);
 

@@ -3,7 +3,7 @@
 //!
 //! [`serve()`] listens, queues and answers; worker threads execute, each through a [`Judge`] of its own, of which
 //! [`SandboxJudge`] is the real one. The wire formats and their sources are described in the private module `protocol`,
-//! the forms of tests at [`Label`]. This crate is the only one that owns an async runtime. It is built on hyper
+//! the forms of tests in `label`. This crate is the only one that owns an async runtime. It is built on hyper
 //! directly: seven fixed addresses need no router, and limits on heads, bodies and time are its whole business. axum
 //! would bring ten more packages (25 instead of 15).
 //!

@@ -1,7 +1,7 @@
 //! Finds the program in a model's response.
 //!
 //! A pure function of the text: the last fenced block that names the task's language; else the last fenced block; else
-//! the whole response. verl's `sandbox_fusion` and `prime_code` take the last ```` ```python ```` block as well. A block
+//! the whole response. verl's `sandbox_fusion` and `prime_code` take the last block that says `python` as well. A block
 //! that is never closed reaches to the end, since a response may be cut off.
 
 use prentice_sandbox::Language;

@@ -292,7 +292,8 @@ impl Service {
 
     /// The body, if it is JSON by its header, short enough, and in time.
     ///
-    /// The header is required because a web page in the user's browser can send any other type to a service on loopback.
+    /// The header is required because a web page in the user's browser can send any other type to a service on
+    /// loopback.
     async fn body(&self, request: Request<Incoming>) -> Result<Vec<u8>, Fault> {
         if !is_json(request.headers()) {
             return Err(Fault::MediaType);

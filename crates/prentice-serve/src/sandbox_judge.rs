@@ -218,8 +218,8 @@ fn result(execution: &Execution) -> CommandResult {
 
 /// Reads files that an untrusted program left behind.
 ///
-/// It may have left links to files of the host, and pipes that block whoever opens them. Nothing of it runs any more, so
-/// what is checked stays as it was.
+/// It may have left links to files of the host, and pipes that block whoever opens them. Nothing of it runs any more,
+/// so what is checked stays as it was.
 fn fetch(place: &Path, paths: &[String]) -> Result<BTreeMap<String, Vec<u8>>, JudgeError> {
     let mut files = BTreeMap::new();
     let mut left = FETCH_LIMIT;
@@ -239,7 +239,8 @@ fn fetch(place: &Path, paths: &[String]) -> Result<BTreeMap<String, Vec<u8>>, Ju
     Ok(files)
 }
 
-/// Up to `limit` + 1 bytes of a file; `None` where there is none, or none that the program could only have written itself.
+/// Up to `limit` + 1 bytes of a file; `None` where there is none, or none that the program could only have written
+/// itself.
 fn read_plain(place: &Path, path: &str, limit: u64) -> io::Result<Option<Vec<u8>>> {
     use std::os::unix::fs::MetadataExt as _;
     let place = place.canonicalize()?;

@@ -156,17 +156,17 @@ impl ServeOptions {
 
 /// Serves until `shutdown` is done, then lets what is in progress end within the grace period. Blocks.
 ///
-/// Routes: `POST /run_code` (SandboxFusion), `/get_reward` (OpenRLHF), `/remote_rm` (slime), `/compute_score` (our file for
-/// verl); `GET /health`, `/v1/ping` (SandboxFusion), `/metrics` (Prometheus). All but the first two `GET`s ask for the
-/// token, where there is one. Errors are JSON: `{"error": {"kind": ..., "message": ...}}`.
+/// Routes: `POST /run_code` (SandboxFusion), `/get_reward` (OpenRLHF), `/remote_rm` (slime), `/compute_score` (our file
+/// for verl); `GET /health`, `/v1/ping` (SandboxFusion), `/metrics` (Prometheus). All but the first two `GET`s ask for
+/// the token, where there is one. Errors are JSON: `{"error": {"kind": ..., "message": ...}}`.
 ///
-/// No score ever stands for an error of ours. A full queue is status 429 and a failed judge 503, both with `Retry-After`;
-/// a batch with one such sample is refused as a whole, since OpenRLHF can do nothing with a null. On `/run_code` both are
-/// 504: verl's client retries on that status only, and counts every other as a failed test; SandboxFusion's own retries
-/// on any.
+/// No score ever stands for an error of ours. A full queue is status 429 and a failed judge 503, both with
+/// `Retry-After`; a batch with one such sample is refused as a whole, since OpenRLHF can do nothing with a null. On
+/// `/run_code` both are 504: verl's client retries on that status only, and counts every other as a failed test;
+/// SandboxFusion's own retries on any.
 ///
-/// `make_judge` runs in the thread of each worker. `events` first gets an [`Event::Plan`] with the `address` in use, once
-/// the service listens, then a warning for each judge that had to be replaced.
+/// `make_judge` runs in the thread of each worker. `events` first gets an [`Event::Plan`] with the `address` in use,
+/// once the service listens, then a warning for each judge that had to be replaced.
 ///
 /// # Errors
 /// See [`ServeError`]; all are found before the first request.

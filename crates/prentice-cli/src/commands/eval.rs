@@ -63,9 +63,16 @@ pub fn run(session: &Session, arguments: EvalSuite) -> Result<(), CliError> {
     if arguments.ks.contains(&0) {
         return Err(usage("--k 0 asks for no sample", "give numbers from 1 on"));
     }
+    let source = &arguments.source;
+    if source.samples.is_none() && source.model.is_none() && !source.canonical {
+        return Err(usage("it is not said what to examine", "give --samples FILE, --model DIR or --canonical"));
+    }
+    let Some(name) = &arguments.name else {
+        return Err(usage("no suite is named", "`prentice eval suites` lists them"));
+    };
     let sandbox = sandbox(session, arguments.isolation)?;
     let workshop = Workshop::new(&sandbox);
-    let Runnable { suite, skipped } = load(&arguments, &workshop)?;
+    let Runnable { suite, skipped } = load(name, &arguments, &workshop)?;
     for (language, tasks, hint) in &skipped {
         let message = format!("{} in {language} are left out: {hint}", format::counted(*tasks as u64, "task"));
         session.emit(Event::Warning { message });
@@ -186,7 +193,7 @@ pub fn sandbox(session: &Session, isolation: Isolation) -> Result<Sandbox, CliEr
 }
 
 /// Where data sets are looked for, in this order.
-fn data_directories(given: Option<&PathBuf>) -> Vec<PathBuf> {
+pub fn data_directories(given: Option<&PathBuf>) -> Vec<PathBuf> {
     let environment = std::env::var_os("PRENTICE_EVALDATA").map(PathBuf::from);
     given.cloned().into_iter().chain(environment).chain(data_cache()).collect()
 }
@@ -195,10 +202,10 @@ fn data_cache() -> Option<PathBuf> {
     defaults::user_cache().map(|cache| cache.join("evaldata"))
 }
 
-fn load(arguments: &EvalSuite, workshop: &Workshop) -> Result<Runnable, CliError> {
+fn load(name: &str, arguments: &EvalSuite, workshop: &Workshop) -> Result<Runnable, CliError> {
     let options =
         LoadOptions { data: data_directories(arguments.data.as_ref()), languages: arguments.languages.clone() };
-    let mut suite = suites::load(&arguments.name, &options).map_err(suite_error)?;
+    let mut suite = suites::load(name, &options).map_err(suite_error)?;
     let mut missing: BTreeMap<String, (usize, String)> = BTreeMap::new();
     suite.tasks.retain(|task| {
         let Some(language) = bridge::language(task) else { return true };
@@ -222,7 +229,8 @@ fn load(arguments: &EvalSuite, workshop: &Workshop) -> Result<Runnable, CliError
     Ok(Runnable { suite, skipped })
 }
 
-fn suite_error(error: SuiteError) -> CliError {
+/// A suite's error, with what helps.
+pub fn suite_error(error: SuiteError) -> CliError {
     let kind = match &error {
         SuiteError::Unknown { .. } | SuiteError::Language { .. } | SuiteError::Data(DataError::NotFound { .. }) => {
             ErrorKind::Usage

@@ -9,6 +9,7 @@ mod held_out;
 mod model;
 mod quickstart;
 mod sandbox;
+mod serve;
 mod tokens;
 mod write_samples;
 
@@ -48,11 +49,11 @@ pub fn run(arguments: Arguments) -> Result<(), CliError> {
             (Some(EvalCommand::Fetch(fetch)), _) => eval::fetch(&session, fetch),
             (Some(EvalCommand::Compare(compare)), _) => eval::compare_runs(&session, compare),
             (Some(EvalCommand::Suites { data }), _) => eval::list(&session, data),
-            (None, Some(suite)) => eval::run(&session, suite),
-            (None, None) => Err(usage("no suite is named", "`prentice eval suites` lists them")),
+            (None, suite) => eval::run(&session, suite),
         },
         Command::Sandbox(Sandbox::Doctor) => sandbox::doctor(&session),
         Command::Sandbox(Sandbox::Run(run)) => sandbox::run(&session, run),
+        Command::Sandbox(Sandbox::Serve(serve)) => serve::run(&session, serve),
         Command::Complete(complete) => complete::run(&session, complete),
     };
     let written = session.reporter.finish().map_err(FileError::new("write", "standard output"));

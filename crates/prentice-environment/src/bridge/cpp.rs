@@ -16,8 +16,9 @@
 //! # Deviations
 //! Upstream puts some `#include`s before every program: HumanEval-X nine, those that the prompt lacks, HumanEvalPack
 //! twenty-one. Both suites get HumanEvalPack's here, except `<boost/any.hpp>`, which stands only where the prompt
-//! names it: whoever lacks Boost loses two tasks and not all. HumanEvalPack also cuts a completion at `int main`; here
-//! a completion with a `main` of its own does not compile, as in HumanEval-X.
+//! names it (whoever lacks Boost loses two tasks and not all), and `<cstring>`, which the examiner goes without, see
+//! `CANDIDATE_IMPORTS`. HumanEvalPack also cuts a completion at `int main`; here a completion with a `main` of its own
+//! does not compile, as in HumanEval-X.
 //!
 //! # Not covered
 //! Parameters and results that are pointers, arrays, templates or classes of the prompt's own.
@@ -48,12 +49,15 @@ const IMPORTS: &str = "\
 #include <deque>
 #include <string>
 #include <climits>
-#include <cstring>
 #include <iostream>
 #include <sstream>
 #include <fstream>
 using namespace std;
 ";
+
+/// Of these, what only the candidate gets. HumanEval/23 asks for a function `strlen`, and its test calls it with literals:
+/// where the function of C is declared, it is taken instead, and any completion passes (upstream, the planted bug does).
+const CANDIDATE_IMPORTS: &str = "#include <cstring>\n";
 
 /// Words of types that can be sent. Aliases (`typedef`, `using`) of the prompt are taken on trust.
 const SENDABLE: &str = "bool char signed unsigned short int long float double size_t int8_t int16_t int32_t int64_t \
@@ -79,7 +83,7 @@ pub(super) fn candidate(parts: &Parts, completion: &str) -> Result<Candidate, Un
     let (prefix, suffix) = (&parts.program.prefix, &parts.program.suffix);
     let entry = EntryFunction::of(prefix)?;
     let main = format!(
-        "{}{prefix}{completion}{suffix}\nint main() {{ return ::prentice_bridge::Function<{}>::answer({}); }}\n",
+        "{}{CANDIDATE_IMPORTS}{prefix}{completion}{suffix}\nint main() {{ return ::prentice_bridge::Function<{}>::answer({}); }}\n",
         opening(prefix),
         entry.signature(),
         entry.name
@@ -274,6 +278,7 @@ mod tests {
                 }
                 int main() { assert(f() == 1); }
                 -----
+                #include <cstring>
                 /* f({1}) { ; " */
                 #include<map>
                 typedef map<string,int> Table;

@@ -2,14 +2,14 @@
 //!
 //! Tests, by what the data allow:
 //! 1. One attempt per task in both runs and no clusters: McNemar's test in its exact form, twice the smaller binomial
-//!    tail of the tasks that only one run solves. It is conservative; the mid-p variant would not be, but does not
-//!    guarantee its level.
+//!    tail of the tasks that only one run solves. It is conservative (its p-value may miss what the interval shows);
+//!    the mid-p variant is less so, but does not guarantee its level.
 //! 2. Otherwise a permutation test: under the null hypothesis each cluster's summed difference is as likely to have the
 //!    other sign. All sign patterns are enumerated for up to 20 clusters that differ at all; beyond, random ones are
 //!    drawn, and p is `(b + 1) / (m + 1)` (Phipson and Smyth 2010), which is never 0.
 //!
 //! The difference has a bootstrap interval over clusters, and the smallest detectable gap is `(z_.975 + z_.80) * SE`,
-//! with the cluster-robust standard error of the paired difference (Miller, arXiv 2411.00640, section 5): the true gap
+//! with the cluster-robust standard error of the paired difference (Miller, arXiv 2411.00640): the true gap
 //! that a run of these tasks would find with a chance of 80 % at a two-sided level of 5 %. Errors shrink with the root
 //! of the number of tasks, so twice as many would find a gap smaller by `sqrt(2)`.
 

@@ -53,7 +53,7 @@ pub struct Resampling {
 }
 
 impl Resampling {
-    /// 10,000 rounds: the ends of an interval then move by about 2 % of its width from seed to seed.
+    /// 10,000 rounds: by theory, the ends of an interval then vary by about 1 % of its width from seed to seed.
     pub fn new(seed: Seed) -> Self {
         Self { seed, rounds: NonZeroU32::new(10_000).expect("ten thousand is not zero") }
     }

