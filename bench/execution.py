@@ -269,12 +269,12 @@ def machine_cpu_seconds():
     return (sum(fields) - fields[3] - fields[4]) / os.sysconf("SC_CLK_TCK")
 
 
-def run_measured(command, environment=None):
+def run_measured(command):
     """Standard output, processor seconds of the tree (as far as each parent has waited for its children), seconds."""
     started = time.monotonic()
     with tempfile.TemporaryFile("w+") as errors:
         process = subprocess.Popen(
-            [str(part) for part in command], stdout=subprocess.PIPE, stderr=errors, text=True, env=environment
+            [str(part) for part in command], stdout=subprocess.PIPE, stderr=errors, text=True, cwd=WORK
         )
         output = process.stdout.read()
         _, status, usage = os.wait4(process.pid, 0)
@@ -298,7 +298,7 @@ def run_ours(suite, samples, data, workers):
     """The summary and the verdicts of our own evaluation, in file order."""
     with tempfile.TemporaryDirectory(dir=WORK) as directory:
         out = pathlib.Path(directory) / "run"
-        options = ["--samples", samples, "--data", data, "--out", out, "--threads", workers, "--rerun", "--json"]
+        options = ["--samples", samples, "--data", data, "--out", out, "--threads", workers, "--rerun", "--allow-missing", "--json"]
         output, cpu, wall = run_measured([OURS, "eval", suite, *options])
         summary = json.loads(output.strip().splitlines()[-1])
         verdicts = sorted(read_lines(out / "results.jsonl"), key=lambda line: line["sample"])

@@ -47,12 +47,14 @@ pub struct CliError {
     pub causes: Vec<String>,
     /// What next, in the order of likelihood.
     pub hints: Vec<String>,
+    /// Whether the summary is out already, which stays the last line of `--json`.
+    pub after_summary: bool,
 }
 
 impl CliError {
     /// An error without causes and hints.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), causes: Vec::new(), hints: Vec::new() }
+        Self { kind, message: message.into(), causes: Vec::new(), hints: Vec::new(), after_summary: false }
     }
 
     /// The error with its whole chain of sources, and with hints where the chain says enough to know what helps.
@@ -73,6 +75,11 @@ impl CliError {
             next = link.source();
         }
         result
+    }
+
+    /// For an error that comes after the summary, which says the same to programs.
+    pub fn after_summary(self) -> Self {
+        Self { after_summary: true, ..self }
     }
 
     /// Adds a hint.
@@ -107,7 +114,7 @@ impl CliError {
 
     /// Tells the user on stderr, and with `--json` also the reader of stdout. Returns the exit code.
     pub fn report(&self, json: bool) -> ExitCode {
-        if json {
+        if json && !self.after_summary {
             // Whether or not anyone reads stdout, stderr and the exit code tell the same.
             let _ = terminal::print(&format!("{}\n", self.to_json()));
         }

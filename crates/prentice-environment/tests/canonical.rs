@@ -17,8 +17,14 @@ fn trial() {
         let began = Instant::now();
         let judgement = verifier.verify(task, task.reference.as_deref().unwrap());
         cpu += judgement.cpu;
-        if began.elapsed().as_secs_f64() > 1.0 { eprintln!("{} {:?} {:?}", task.id, began.elapsed(), judgement.cpu); }
-        if judgement.verdict == prentice_base::Verdict::Pass { passed += 1 } else { eprintln!("{} {:?}", task.id, judgement.verdict) }
+        if began.elapsed().as_secs_f64() > 1.0 {
+            eprintln!("{} {:?} {:?}", task.id, began.elapsed(), judgement.cpu);
+        }
+        if judgement.verdict == prentice_base::Verdict::Pass {
+            passed += 1
+        } else {
+            eprintln!("{} {:?}", task.id, judgement.verdict)
+        }
     }
     eprintln!("{passed} of {} in {:?}, cpu {:?}", suite.tasks.len(), began.elapsed(), cpu);
     let began = Instant::now();

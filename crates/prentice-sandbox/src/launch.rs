@@ -335,8 +335,7 @@ impl<'a> Prepared<'a> {
         let mut binds = Vec::new();
         let mut links = Vec::new();
         let mut make = |path: &Path| {
-            let mut missing: Vec<&Path> =
-                path.ancestors().filter(|ancestor| ancestor.parent().is_some()).collect();
+            let mut missing: Vec<&Path> = path.ancestors().filter(|ancestor| ancestor.parent().is_some()).collect();
             missing.reverse();
             for directory in missing {
                 if directory != Path::new("/tmp") && !directories.iter().any(|known| known == directory) {
@@ -612,8 +611,7 @@ impl Child<'_> {
                 libc::close(fd);
             }
             for filter in &launch.filters {
-                let program =
-                    libc::sock_fprog { len: filter.len() as u16, filter: filter.as_ptr().cast_mut().cast() };
+                let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_ptr().cast_mut().cast() };
                 let pointer = &raw const program;
                 self.check(17, libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, pointer, 0, 0).into());
             }

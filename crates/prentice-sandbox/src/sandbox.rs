@@ -240,8 +240,7 @@ impl Sandbox {
         }
         let mut environment = Vec::new();
         let path = Path::new("/usr/local/bin:/usr/bin:/bin");
-        for (name, value) in [("PATH", path), ("HOME", home), ("TMPDIR", home), ("LANG", Path::new("C.UTF-8"))]
-        {
+        for (name, value) in [("PATH", path), ("HOME", home), ("TMPDIR", home), ("LANG", Path::new("C.UTF-8"))] {
             if !command.environment.iter().any(|(given, _)| given == name) {
                 environment.push(c_string(format!("{name}={}", value.display()))?);
             }
@@ -269,8 +268,10 @@ impl Sandbox {
             rules.extend(DEVICES.iter().map(|path| (PathBuf::from(path), Access::ReadWriteFile)));
             (Ruleset::strictest(self.landlock), rules)
         });
-        let profile =
-            seccomp::Profile { local_sockets: self.tier == Tier::A, signals: self.tier == Tier::A || self.landlock >= 6 };
+        let profile = seccomp::Profile {
+            local_sockets: self.tier == Tier::A,
+            signals: self.tier == Tier::A || self.landlock >= 6,
+        };
         Ok(Launch {
             program: command.program.clone(),
             arguments,

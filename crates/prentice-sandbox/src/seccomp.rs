@@ -100,13 +100,7 @@ const SIGNALS: &[c_long] = &[
     libc::SYS_pidfd_send_signal,
 ];
 
-const SOCKETS: &[c_long] = &[
-    libc::SYS_bind,
-    libc::SYS_connect,
-    libc::SYS_listen,
-    libc::SYS_accept,
-    libc::SYS_accept4,
-];
+const SOCKETS: &[c_long] = &[libc::SYS_bind, libc::SYS_connect, libc::SYS_listen, libc::SYS_accept, libc::SYS_accept4];
 
 /// Allowed whatever the arguments. Absent on purpose: tracing and the memory of others (`ptrace`, `process_vm_*`,
 /// `process_madvise`, `kcmp`, `pidfd_getfd`), namespaces and mounts, modules, BPF, performance events, keys, io_uring,

@@ -146,8 +146,7 @@ impl<'a> Watch<'a> {
         self.read_outputs();
         let mut status = [0; 4];
         // SAFETY: `status` has room for what is read.
-        let count =
-            unsafe { libc::read(self.launched.status.as_raw_fd(), status.as_mut_ptr().cast(), status.len()) };
+        let count = unsafe { libc::read(self.launched.status.as_raw_fd(), status.as_mut_ptr().cast(), status.len()) };
         if count < 0 {
             let error = io::Error::last_os_error();
             return match error.kind() {
@@ -231,7 +230,9 @@ impl<'a> Watch<'a> {
             (Some(end), _) => end,
             // Between two looks it may have used more than it was allowed to.
             (None, Some(_)) if usage.cpu_seconds > self.limits.cpu_seconds => End::CpuTime,
-            (None, Some(status)) if libc::WIFSIGNALED(status) && libc::WTERMSIG(status) == libc::SIGXCPU => End::CpuTime,
+            (None, Some(status)) if libc::WIFSIGNALED(status) && libc::WTERMSIG(status) == libc::SIGXCPU => {
+                End::CpuTime
+            }
             (None, Some(status)) if libc::WIFSIGNALED(status) && libc::WTERMSIG(status) == libc::SIGXFSZ => End::Disk,
             (None, Some(status)) if libc::WIFSIGNALED(status) => End::Signalled(libc::WTERMSIG(status)),
             (None, Some(status)) => End::Exited(libc::WEXITSTATUS(status)),

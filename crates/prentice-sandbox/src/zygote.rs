@@ -159,8 +159,9 @@ impl Process {
         let nothing = File::options().read(true).write(true).open("/dev/null").map_err(failed("open /dev/null"))?;
         let nothing = nothing.as_raw_fd();
         let mut descriptors = vec![nothing; 3];
-        descriptors
-            .extend([&requests_read, &reports_write, &results_write, &stdout_write, &stderr_write].map(|fd| fd.as_raw_fd()));
+        descriptors.extend(
+            [&requests_read, &reports_write, &results_write, &stdout_write, &stderr_write].map(|fd| fd.as_raw_fd()),
+        );
         let program = format!("{PYTHON_VALUES}\n{PYTHON_ZYGOTE}");
         let command = Command {
             program: toolchain.program.clone(),
@@ -313,8 +314,11 @@ impl Process {
     ) -> Result<Report, SandboxError> {
         let until = Instant::now() + patience;
         loop {
-            let mut watched = [&self.reports, &self.results, &self.stdout, &self.stderr]
-                .map(|file| libc::pollfd { fd: file.as_raw_fd(), events: libc::POLLIN, revents: 0 });
+            let mut watched = [&self.reports, &self.results, &self.stdout, &self.stderr].map(|file| libc::pollfd {
+                fd: file.as_raw_fd(),
+                events: libc::POLLIN,
+                revents: 0,
+            });
             let left = until.saturating_duration_since(Instant::now()).as_millis().min(60_000) as i32;
             // SAFETY: the array holds as many entries as its length says.
             unsafe { libc::poll(watched.as_mut_ptr(), watched.len() as libc::nfds_t, left) };

@@ -49,41 +49,71 @@ fn again() {
 
 #[test]
 fn values_come_back_as_plain_data() {
-    check("return x + 1", expect![[r#"
+    check(
+        "return x + 1",
+        expect![[r#"
         Exited(0) {"value":2}
-        {"done":1}"#]]);
-    check("return (1, [2.5, None, True], {'a': {1, 2}}, b'\\x01', 1j, range(3))", expect![[r#"
+        {"done":1}"#]],
+    );
+    check(
+        "return (1, [2.5, None, True], {'a': {1, 2}}, b'\\x01', 1j, range(3))",
+        expect![[r#"
         Exited(0) {"value":{"t":[1,[2.5,null,true],{"d":[["a",{"s":[1,2]}]]},{"b":"01"},{"c":[0.0,1.0]},{"r":[0,3,1]}]}}
-        {"done":1}"#]]);
-    check("return [float('nan'), float('-inf'), -0.0, 1 << 70]", expect![[r#"
+        {"done":1}"#]],
+    );
+    check(
+        "return [float('nan'), float('-inf'), -0.0, 1 << 70]",
+        expect![[r#"
         Exited(0) {"value":[{"n":"nan"},{"n":"-inf"},-0.0,1180591620717411303424]}
-        {"done":1}"#]]);
-    check("return (y for y in 'ab')", expect![[r#"
+        {"done":1}"#]],
+    );
+    check(
+        "return (y for y in 'ab')",
+        expect![[r#"
         Exited(0) {"value":{"g":["a","b"]}}
-        {"done":1}"#]]);
-    check("import itertools; return (y for y in itertools.count())", expect![[r#"
+        {"done":1}"#]],
+    );
+    check(
+        "import itertools; return (y for y in itertools.count())",
+        expect![[r#"
         Exited(0) {"value":{"o":"iterator without end"}}
-        {"done":1}"#]]);
+        {"done":1}"#]],
+    );
     // A class that claims to be equal to everything is reduced to what it holds, or to nothing.
-    check("return type('E', (int,), {'__eq__': lambda *_: True, '__index__': lambda s: 7})(x)", expect![[r#"
+    check(
+        "return type('E', (int,), {'__eq__': lambda *_: True, '__index__': lambda s: 7})(x)",
+        expect![[r#"
         Exited(0) {"value":1}
-        {"done":1}"#]]);
-    check("return type('E', (), {'__eq__': lambda *_: True})()", expect![[r#"
+        {"done":1}"#]],
+    );
+    check(
+        "return type('E', (), {'__eq__': lambda *_: True})()",
+        expect![[r#"
         Exited(0) {"value":{"o":"E"}}
-        {"done":1}"#]]);
-    check("raise KeyError(x)", expect![[r#"
+        {"done":1}"#]],
+    );
+    check(
+        "raise KeyError(x)",
+        expect![[r#"
         Exited(0) {"raised":["KeyError","1",2,["KeyError","LookupError","Exception","BaseException","object"]]}
-        {"done":1}"#]]);
-    check("return (", expect![[r#"
-        Exited(0) {"compile":["SyntaxError","'(' was never closed (<candidate>, line 2)",null,["SyntaxError","Exception","BaseException","object"]]}"#]]);
+        {"done":1}"#]],
+    );
+    check(
+        "return (",
+        expect![[r#"
+        Exited(0) {"compile":["SyntaxError","'(' was never closed (<candidate>, line 2)",null,["SyntaxError","Exception","BaseException","object"]]}"#]],
+    );
 }
 
 #[test]
 fn limits_hold() {
     check("while True: pass", expect!["CpuTime "]);
-    check("return bytearray(4 << 30)", expect![[r#"
+    check(
+        "return bytearray(4 << 30)",
+        expect![[r#"
         Exited(0) {"raised":["MemoryError","",2,["MemoryError","Exception","BaseException","object"]]}
-        {"done":1}"#]]);
+        {"done":1}"#]],
+    );
     check("import sys\nwhile True: print('a' * 100000, flush=True)", expect!["CpuTime "]);
     for mut zygote in zygotes() {
         let limits = Limits { wall_seconds: 0.5, ..limits() };
@@ -146,7 +176,10 @@ fn scripts_read_and_print() {
         let program = "import sys\nprint(open(0).read().upper())\nprint('why', file=sys.stderr)\nsys.exit(3)\n";
         let answer = zygote.run(program, Work::Script { stdin: b"hello" }, &limits()).unwrap();
         let execution = answer.execution;
-        assert_eq!((execution.end, execution.stdout, execution.stderr), (End::Exited(3), b"HELLO\n".to_vec(), b"why\n".to_vec()));
+        assert_eq!(
+            (execution.end, execution.stdout, execution.stderr),
+            (End::Exited(3), b"HELLO\n".to_vec(), b"why\n".to_vec())
+        );
         let many = vec![b'1'; 3 << 20];
         let answer = zygote.run("print(len(input()))", Work::Script { stdin: &many }, &limits()).unwrap();
         assert_eq!(String::from_utf8_lossy(&answer.execution.stdout), "3145728\n");
@@ -163,11 +196,18 @@ fn scripts_read_and_print() {
 #[test]
 fn a_killed_interpreter_is_an_error_and_the_next_candidate_finds_another() {
     for mut zygote in zygotes() {
-        // SAFETY: numbers only.
-        unsafe { libc::kill(zygote.id() as i32, libc::SIGKILL) };
+        let init = zygote.id();
+        let children = std::fs::read_to_string(format!("/proc/{init}/task/{init}/children")).unwrap();
+        for process in children.split_whitespace() {
+            // SAFETY: numbers only.
+            unsafe { libc::kill(process.parse().unwrap(), libc::SIGKILL) };
+        }
         let program = "def f(x): return x";
         assert!(zygote.run(program, call("[[[1],{}]]"), &limits()).is_err());
-        assert_eq!(shown(&zygote.run(program, call("[[[5],{}]]"), &limits()).unwrap()), "Exited(0) {\"value\":5}\n{\"done\":1}");
+        assert_eq!(
+            shown(&zygote.run(program, call("[[[5],{}]]"), &limits()).unwrap()),
+            "Exited(0) {\"value\":5}\n{\"done\":1}"
+        );
     }
 }
 

@@ -20,7 +20,7 @@ use prentice_environment::{
 use prentice_eval::{
     contamination::{Contamination, Detector, Lexis, TaskText},
     run::{self, Record, VerdictCache},
-    samples::{self, Attempt, SOURCE_BYTES, Sample, Samples},
+    samples::{self, Attempt, SOURCE_BYTES, Sample, Samples, SamplesError},
     statistics::{Comparison, Metric, Resampling, TaskScore, Test, adjust, compare},
     summary::{Outcome, Summary, TaskOutcomes, summarise},
 };
@@ -48,13 +48,11 @@ struct Runnable {
     skipped: Vec<(String, usize, String)>,
 }
 
-/// What is left of a run for a later comparison.
-#[derive(Serialize, Deserialize)]
+/// What a comparison needs of a summary.
+#[derive(Deserialize)]
 struct Stored {
     suite: String,
     version: ContentHash,
-    #[serde(flatten)]
-    summary: Summary,
     scores: Vec<TaskScore>,
 }
 
@@ -63,13 +61,14 @@ pub fn run(session: &Session, arguments: EvalSuite) -> Result<(), CliError> {
     if arguments.ks.contains(&0) {
         return Err(usage("--k 0 asks for no sample", "give numbers from 1 on"));
     }
+    let Some(name) = &arguments.name else {
+        return Err(usage("no suite is named", "`prentice eval suites` lists them"));
+    };
     let source = &arguments.source;
     if source.samples.is_none() && source.model.is_none() && !source.canonical {
         return Err(usage("it is not said what to examine", "give --samples FILE, --model DIR or --canonical"));
     }
-    let Some(name) = &arguments.name else {
-        return Err(usage("no suite is named", "`prentice eval suites` lists them"));
-    };
+    let against = arguments.against.as_deref().map(open_corpus).transpose()?;
     let sandbox = sandbox(session, arguments.isolation)?;
     let workshop = Workshop::new(&sandbox);
     let Runnable { suite, skipped } = load(name, &arguments, &workshop)?;
@@ -78,7 +77,11 @@ pub fn run(session: &Session, arguments: EvalSuite) -> Result<(), CliError> {
         session.emit(Event::Warning { message });
     }
     let out = arguments.out.clone().unwrap_or_else(|| Path::new(defaults::STATE).join("eval").join(&suite.name));
+    files::create_dir(Path::new(defaults::STATE))?;
     stages::keep_out_of_git(Path::new(defaults::STATE))?;
+    if out.exists() && !out.is_dir() {
+        return Err(usage(format!("{} is not a directory", out.display()), "--out names the directory of results"));
+    }
     files::create_dir(&out)?;
     let ids: Vec<&str> = suite.tasks.iter().map(|task| task.id.as_str()).collect();
     let path = match (&arguments.source.samples, arguments.source.canonical) {
@@ -87,6 +90,7 @@ pub fn run(session: &Session, arguments: EvalSuite) -> Result<(), CliError> {
         (None, false) => write_samples::write(session, &arguments, &out, &suite)?,
     };
     let samples = open_samples(session, &path, &suite, &skipped, &ids, arguments.allow_missing)?;
+    check_ks(&arguments.ks, &samples, &ids)?;
 
     let options = json!({
         "suite": suite.name, "version": suite.version, "languages": arguments.languages, "tier": sandbox.tier(),
@@ -103,18 +107,25 @@ pub fn run(session: &Session, arguments: EvalSuite) -> Result<(), CliError> {
     // A self-check has to execute, whatever was found out before.
     let cache = match defaults::user_cache() {
         Some(directory) if !arguments.rerun && !arguments.source.canonical => {
-            Some(VerdictCache::open(&directory.join("verdicts.jsonl"))?)
+            open_cache(session, &directory.join("verdicts.jsonl"))
         }
         _ => None,
     };
     let events = |event| session.emit(event);
     events(Event::StageStarted {
         stage: "execute".into(),
-        detail: format!("{} of {}, tier {:?}", format::counted(samples.total() as u64, "sample"), suite.name, sandbox.tier()),
+        detail: format!(
+            "{} of {}, tier {:?}",
+            format::counted(samples.total() as u64, "sample"),
+            suite.name,
+            sandbox.tier()
+        ),
     });
     let outcome = run::run(&suite.tasks, &samples, &workshop, session.threads(), &log, cache.as_ref(), &events)
-        .map_err(|error| CliError::from_error(ErrorKind::Environment, &error)
-            .hint("what was found out so far is kept: run the command again to continue"))?;
+        .map_err(|error| {
+            CliError::from_error(ErrorKind::Environment, &error)
+                .hint("what was found out so far is kept: run the command again to continue")
+        })?;
     let speed = (outcome.executed > 0).then(|| outcome.executed as f64 / outcome.seconds.max(1e-9));
     let detail = match speed {
         Some(speed) => format!("{} executed, {} a second", format::count(outcome.executed as u64), format::rate(speed)),
@@ -126,13 +137,10 @@ pub fn run(session: &Session, arguments: EvalSuite) -> Result<(), CliError> {
     let tasks = outcomes(&suite, &samples, &outcome.records);
     let resampling = Resampling::new(Seed(arguments.seed));
     let summary = summarise(&suite.name, &tasks, &arguments.ks, resampling).map_err(statistics_error)?;
-    let contamination = match &arguments.against {
-        Some(corpus) => Some(contaminated(session, &suite, &tasks, corpus, resampling)?),
-        None => None,
-    };
-    let scores = tasks.iter().map(TaskOutcomes::score).collect();
-    let stored = Stored { suite: suite.name.clone(), version: suite.version, summary: summary.clone(), scores };
-    let mut file = json!(stored);
+    let contamination = against.map(|corpus| contaminated(session, &suite, &tasks, corpus, resampling)).transpose()?;
+    let mut file = json!(summary);
+    file["version"] = json!(suite.version);
+    file["scores"] = json!(tasks.iter().map(TaskOutcomes::score).collect::<Vec<_>>());
     file["skipped"] = json!(skipped.iter().map(|(language, ..)| language).collect::<Vec<_>>());
     file["tier"] = json!(sandbox.tier());
     file["contamination"] = json!(contamination);
@@ -143,8 +151,8 @@ pub fn run(session: &Session, arguments: EvalSuite) -> Result<(), CliError> {
     let manifest_summary = json!({ "executed": outcome.executed, "seconds": outcome.seconds });
     let outputs = BTreeMap::from([("log.jsonl".to_owned(), ContentHash::of(&files::read(&log)?))]);
     let kernels = format!("tier {:?}", sandbox.tier());
-    let manifest = stages::manifest(
-        &key, stage.key, Seed(arguments.seed), &kernels, outputs, outcome.seconds, manifest_summary);
+    let manifest =
+        stages::manifest(&key, stage.key, Seed(arguments.seed), &kernels, outputs, outcome.seconds, manifest_summary);
     stage.finish(manifest)?;
 
     let mut result = json!(summary);
@@ -166,7 +174,8 @@ pub fn run(session: &Session, arguments: EvalSuite) -> Result<(), CliError> {
             format::count(summary.total as u64)
         );
         return Err(CliError::new(ErrorKind::TaskFailed, message)
-            .hint(format!("the list above says why; all of it is in {}", out.join(RESULTS).display())));
+            .hint(format!("the list above says why; all of it is in {}", out.join(RESULTS).display()))
+            .after_summary());
     }
     Ok(())
 }
@@ -274,11 +283,22 @@ fn open_samples(
     allow_missing: bool,
 ) -> Result<Samples, CliError> {
     let samples = Samples::open(path, ids, SOURCE_BYTES).map_err(|error| {
-        let hint = match skipped.is_empty() {
-            true => "each line is a JSON object with `task_id` and `completion`, as the suite's own evaluator reads it",
-            false => "tasks in languages without a toolchain count as unknown here: --language picks the others",
+        let hint = match &error {
+            // The system's error has its own.
+            SamplesError::File(_) => None,
+            SamplesError::UnknownTasks { .. } if skipped.is_empty() => {
+                Some("samples belong to the suite that is named; `prentice eval suites` lists the others")
+            }
+            SamplesError::UnknownTasks { .. } => {
+                Some("tasks in languages without a toolchain count as unknown here: --language picks the others")
+            }
+            _ => Some("each line is a JSON object with `task_id` and `completion`, in UTF-8"),
         };
-        CliError::from_error(ErrorKind::Usage, &error).hint(hint)
+        let result = CliError::from_error(ErrorKind::Usage, &error);
+        match hint {
+            Some(hint) => result.hint(hint),
+            None => result,
+        }
     })?;
     let missing = samples.missing();
     if !missing.is_empty() {
@@ -306,6 +326,32 @@ fn open_samples(
         session.emit(Event::Warning { message });
     }
     Ok(samples)
+}
+
+/// Refuses a k that is more than the samples of some task, before anything is executed.
+fn check_ks(ks: &[u32], samples: &Samples, ids: &[&str]) -> Result<(), CliError> {
+    for (task, attempts) in ids.iter().zip(samples.counts()).filter(|(_, attempts)| **attempts > 0) {
+        let score = TaskScore { task: (*task).to_owned(), cluster: String::new(), attempts: *attempts, passed: 0 };
+        for k in ks {
+            Metric::PassAt(*k).of(&score).map_err(statistics_error)?;
+        }
+    }
+    Ok(())
+}
+
+/// The verdicts that earlier runs of this user came to. A run is as good without them.
+fn open_cache(session: &Session, path: &Path) -> Option<VerdictCache> {
+    VerdictCache::open(path)
+        .inspect_err(|error| {
+            let why = std::error::Error::source(error).map(|source| format!(": {source}")).unwrap_or_default();
+            let message = format!("verdicts are not kept for other runs: {error}{why}");
+            session.emit(Event::Warning { message });
+        })
+        .ok()
+}
+
+fn open_corpus(directory: &Path) -> Result<(&Path, Corpus), CliError> {
+    Ok((directory, Corpus::open(directory).map_err(advice::corpus)?))
 }
 
 fn remove(path: &Path) -> Result<(), CliError> {
@@ -354,10 +400,9 @@ fn contaminated(
     session: &Session,
     suite: &Suite,
     tasks: &[TaskOutcomes],
-    directory: &Path,
+    (directory, corpus): (&Path, Corpus),
     resampling: Resampling,
 ) -> Result<Exposure, CliError> {
-    let corpus = Corpus::open(directory).map_err(advice::corpus)?;
     let events = |event| session.emit(event);
     events(Event::StageStarted { stage: "contamination".into(), detail: format!("searching {}", directory.display()) });
     let began = std::time::Instant::now();
@@ -377,10 +422,9 @@ fn contaminated(
             lexis: Lexis::of_language(language),
         })
         .collect();
-    let documents = corpus
-        .documents(Split::Train)
-        .chain(corpus.documents(Split::HeldOut))
-        .map(|document| Ok::<_, std::convert::Infallible>((document.provenance.path.clone(), document.text.to_owned())));
+    let documents = corpus.documents(Split::Train).chain(corpus.documents(Split::HeldOut)).map(|document| {
+        Ok::<_, std::convert::Infallible>((document.provenance.path.clone(), document.text.to_owned()))
+    });
     let threads = NonZeroUsize::new(session.threads()).unwrap_or(NonZeroUsize::MIN);
     let found = Detector::new(&parts).scan(documents, threads).unwrap_or_else(|never| match never {});
     let is_contaminated: Vec<bool> = found.iter().map(|task| task.contaminated).collect();
@@ -398,7 +442,8 @@ fn contaminated(
         contaminated: summary(&dirty)?,
         tasks: found,
     };
-    let detail = format!("{} of {} tasks found", exposure.tasks.iter().filter(|task| task.contaminated).count(), tasks.len());
+    let detail =
+        format!("{} of {} tasks found", exposure.tasks.iter().filter(|task| task.contaminated).count(), tasks.len());
     events(Event::StageFinished { stage: "contamination".into(), seconds: began.elapsed().as_secs_f64(), detail });
     Ok(exposure)
 }
@@ -430,7 +475,11 @@ fn in_words(
     }
     if let Some(cost) = &summary.cost_per_solved {
         let high = cost.high.map_or_else(|| "without bound".to_owned(), |high| format!("{high:.4}"));
-        estimates.push(vec!["US dollars a solved".to_owned(), format!("{:.4}", cost.value), format!("{:.4} to {high}", cost.low)]);
+        estimates.push(vec![
+            "US dollars a solved".to_owned(),
+            format!("{:.4}", cost.value),
+            format!("{:.4} to {high}", cost.low),
+        ]);
     }
     let mut text = table(&[(&summary.suite, Left), ("", Right)], &rows);
     text += "\n";
@@ -511,10 +560,9 @@ pub fn list(session: &Session, data: Option<PathBuf>) -> Result<(), CliError> {
         let options = LoadOptions { data: directories.clone(), languages: Vec::new() };
         let here = suites::load(&name, &options);
         let tasks = here.as_ref().ok().map(|suite| suite.tasks.len());
-        let description = here.as_ref().map_or_else(
-            |_| format!("no data: prentice eval fetch {name}"),
-            |suite| suite.description.clone(),
-        );
+        let description = here
+            .as_ref()
+            .map_or_else(|_| format!("no data: prentice eval fetch {name}"), |suite| suite.description.clone());
         listed.push(json!({ "suite": name, "tasks": tasks }));
         rows.push(vec![name, tasks.map_or_else(String::new, |tasks| format::count(tasks as u64)), description]);
     }
@@ -562,8 +610,14 @@ pub fn compare_runs(session: &Session, arguments: Compare) -> Result<(), CliErro
         })
         .collect();
     let columns = [
-        ("B", Left), ("pass@1 of A", Right), ("of B", Right), ("B - A, points", Right), ("95 % interval", Left),
-        ("p", Right), ("p (Holm)", Right), ("detectable", Right),
+        ("B", Left),
+        ("pass@1 of A", Right),
+        ("of B", Right),
+        ("B - A, points", Right),
+        ("95 % interval", Left),
+        ("p", Right),
+        ("p (Holm)", Right),
+        ("detectable", Right),
     ];
     let mut text = table(&columns, &rows);
     if let Some(first) = comparisons.first() {
@@ -574,20 +628,27 @@ pub fn compare_runs(session: &Session, arguments: Compare) -> Result<(), CliErro
                 format!("paired permutation test, {} sign patterns", format::count(rounds.into()))
             }
         };
-        text += &format!("\n{}, {}; {test}\n", format::counted(first.tasks as u64, "task"), format::counted(first.clusters as u64, "cluster"));
+        text += &format!(
+            "\n{}, {}; {test}\n",
+            format::counted(first.tasks as u64, "task"),
+            format::counted(first.clusters as u64, "cluster")
+        );
         text += "detectable: the smallest gap that such a run would find in 4 of 5 cases\n";
     }
-    session.conclude(json!({ "suite": base.suite, "a": arguments.base, "b": arguments.others, "comparisons": comparisons }), &text)
+    session.conclude(
+        json!({ "suite": base.suite, "a": arguments.base, "b": arguments.others, "comparisons": comparisons }),
+        &text,
+    )
 }
 
 fn stored(path: &Path) -> Result<Stored, CliError> {
     let file = if path.is_dir() { path.join(SUMMARY) } else { path.to_owned() };
     let bytes = files::read(&file).map_err(|error| {
-        CliError::from_error(ErrorKind::Usage, &error).hint("name the directory that `prentice eval SUITE` printed last")
+        CliError::from_error(ErrorKind::Usage, &error)
+            .hint("name the directory that `prentice eval SUITE` printed last")
     })?;
     serde_json::from_slice(&bytes).map_err(|error| {
         CliError::new(ErrorKind::Usage, format!("{} holds no results of an examination: {error}", file.display()))
             .hint("name the directory that `prentice eval SUITE` printed last")
     })
 }
-

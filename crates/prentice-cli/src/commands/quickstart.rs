@@ -112,6 +112,8 @@ pub fn run(session: &Session, arguments: Quickstart) -> Result<(), CliError> {
         memory_figures,
     )?;
 
+    let executed = stages::execution(&context)?;
+
     let place = Place::new(&arguments.out)?;
     let documents: Vec<_> = corpus.documents(Split::HeldOut).collect();
     let completions = completions(&examined.value, &documents);
@@ -127,6 +129,7 @@ pub fn run(session: &Session, arguments: Quickstart) -> Result<(), CliError> {
         ("tokens", encoded.reused),
         ("train", trained.reused),
         ("examine", examined.reused),
+        ("execution", executed.reused),
     ]
     .into_iter()
     .filter_map(|(stage, reused)| reused.then_some(stage))
@@ -144,7 +147,14 @@ pub fn run(session: &Session, arguments: Quickstart) -> Result<(), CliError> {
         state: &trained.value.state,
         examination: &examined.value,
         completions,
-        stages: vec![curated.manifest, encoded.manifest, trained.manifest, examined.manifest],
+        execution: &executed.value,
+        stages: vec![
+            curated.manifest,
+            encoded.manifest,
+            trained.manifest,
+            examined.manifest,
+            executed.manifest,
+        ],
         next,
     };
     let page = render(&report(&results));
@@ -166,6 +176,7 @@ pub fn run(session: &Session, arguments: Quickstart) -> Result<(), CliError> {
         "seconds": began.elapsed().as_secs_f64(),
         "planned_memory_bytes": figures["planned_memory_bytes"],
         "peak_memory_bytes": figures["peak_memory_bytes"],
+        "execution": executed.value,
         "report": place.name(REPORT_FILE),
         "model": place.name("model"),
         "corpus": place.of(&curated.directory),

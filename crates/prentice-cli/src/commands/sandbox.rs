@@ -72,7 +72,8 @@ pub fn doctor(session: &Session) -> Result<(), CliError> {
     session.conclude(summary, &text)?;
     if best.is_none() {
         return Err(CliError::new(ErrorKind::Environment, "this machine offers no sandbox")
-            .hint("the lines above say what is missing"));
+            .hint("the lines above say what is missing")
+            .after_summary());
     }
     Ok(())
 }
@@ -128,8 +129,8 @@ pub fn run(session: &Session, arguments: SandboxRun) -> Result<(), CliError> {
     let Some((name, rest)) = arguments.command.split_first() else {
         return Err(usage("there is no command to run", "prentice sandbox run -- COMMAND ARGUMENTS"));
     };
-    let program = find(name)?;
-    let mut readable = arguments.readable.clone();
+    let (program, mut readable) = find(name)?;
+    readable.extend(arguments.readable.iter().cloned());
     if let Some(directory) = program.parent().filter(|directory| !directory.starts_with("/usr")) {
         readable.push(directory.join(program.file_name().unwrap_or_default()));
     }
@@ -139,7 +140,13 @@ pub fn run(session: &Session, arguments: SandboxRun) -> Result<(), CliError> {
             usage(format!("cannot let the program read {}: {error}", path.display()), "check the spelling")
         })?);
     }
-    let command = Command { program, arguments: rest.iter().map(Into::into).collect(), readable: absolute, stdin, ..Command::default() };
+    let command = Command {
+        program,
+        arguments: rest.iter().map(Into::into).collect(),
+        readable: absolute,
+        stdin,
+        ..Command::default()
+    };
     let execution = sandbox.run(&command, &limits)?;
     let end = match execution.end {
         End::Exited(status) => format!("exited with status {status}"),
@@ -166,12 +173,17 @@ pub fn run(session: &Session, arguments: SandboxRun) -> Result<(), CliError> {
         text.push('\n');
     }
     session.conclude(summary, &text)?;
-    let _ = std::io::Write::write_all(&mut std::io::stderr(), &execution.stderr);
+    let mut stderr = execution.stderr.clone();
+    if stderr.last().is_some_and(|last| *last != b'\n') {
+        stderr.push(b'\n');
+    }
+    let _ = std::io::Write::write_all(&mut std::io::stderr(), &stderr);
     if execution.succeeded() {
         return Ok(());
     }
     Err(CliError::new(ErrorKind::TaskFailed, format!("{} {end}", command.program.display()))
-        .hint("limits and what it may read are options: prentice sandbox run --help"))
+        .hint("limits and what it may read are options: prentice sandbox run --help")
+        .after_summary())
 }
 
 fn limits(arguments: &SandboxRun) -> Result<Limits, CliError> {
@@ -179,6 +191,14 @@ fn limits(arguments: &SandboxRun) -> Result<Limits, CliError> {
         if !(value.is_finite() && value > 0.0) {
             return Err(usage(format!("{option} {value} is no length of time"), "give a number above 0"));
         }
+    }
+    for (option, value) in [
+        ("--memory-mib", arguments.memory_mib),
+        ("--processes", arguments.processes.into()),
+        ("--output-mib", arguments.output_mib),
+        ("--disk-mib", arguments.disk_mib),
+    ] {
+        check_range(option, value, 1)?;
     }
     Ok(Limits {
         cpu_seconds: arguments.cpu_seconds,
@@ -190,15 +210,40 @@ fn limits(arguments: &SandboxRun) -> Result<Limits, CliError> {
     })
 }
 
-/// A program by path or by name.
-fn find(name: &str) -> Result<PathBuf, CliError> {
+/// Refuses what would overflow when it is counted in bytes, and what leaves nothing: to the kernel, 0 is often no limit.
+pub fn check_range(option: &str, value: u64, least: u64) -> Result<(), CliError> {
+    const MOST: u64 = 1 << 30;
+    if (least..=MOST).contains(&value) {
+        return Ok(());
+    }
+    Err(usage(format!("{option} {value} is out of range"), format!("give a number from {least} to {MOST}")))
+}
+
+/// A program by path or by name, and what else it needs to read.
+fn find(name: &str) -> Result<(PathBuf, Vec<PathBuf>), CliError> {
     if name.contains('/') {
         let path = PathBuf::from(name);
-        return path.canonicalize().map_err(|error| usage(format!("cannot run {name}: {error}"), "check the spelling"));
+        let path = path.canonicalize();
+        return path.map(|path| (path, Vec::new())).map_err(|error| {
+            usage(
+                format!("cannot run {name}: {error}"),
+                "check the spelling; a relative path starts at the current directory",
+            )
+        });
+    }
+    // On PATH, these are often the shims of a version manager, which work only in the home directory.
+    let language = match name {
+        "python3" => Some(Language::Python),
+        "node" => Some(Language::JavaScript),
+        _ => None,
+    };
+    if let Some(Ok(toolchain)) = language.map(Toolchain::find) {
+        return Ok((toolchain.program, toolchain.readable));
     }
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
         .map(|directory| directory.join(name))
         .find(|candidate| candidate.is_file())
+        .map(|program| (program, Vec::new()))
         .ok_or_else(|| usage(format!("there is no program `{name}` on PATH"), "give its path"))
 }

@@ -20,6 +20,7 @@ pub use prentice_train::checkpoint::{CurvePoint, Evaluation};
 use serde::{Deserialize, Serialize};
 
 use self::html::{Html, ToHtml, fill_page};
+use crate::execution::Proof;
 
 /// Everything the report shows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,6 +43,8 @@ pub struct Report {
     pub completions: Vec<Completion>,
     /// What was planned before the start, beside what was measured.
     pub plan: Vec<Planned>,
+    /// What was found out about executing programs on this machine.
+    pub execution: Proof,
     /// The stages in the order in which they ran.
     pub stages: Vec<RunManifest>,
     /// What to do next.
@@ -305,6 +308,7 @@ pub fn render(report: &Report) -> String {
         ("training", &sections::training_facts(&report.training)),
         ("held_out", &sections::held_out(&report.held_out)),
         ("completions", &sections::completions(&report.completions)),
+        ("execution", &sections::execution(&report.execution)),
         ("plan", &sections::plan(&report.plan)),
         ("stages", &sections::stages(&report.stages)),
         ("next", &sections::next_commands(&report.next)),

@@ -9,7 +9,7 @@ use super::{
     funnel::share,
     html::{Html, html},
 };
-use crate::format;
+use crate::{execution::Proof, format};
 
 /// Rows of a table of shares before the rest is folded away.
 const ROWS: usize = 8;
@@ -410,6 +410,24 @@ fn shortened(text: &str) -> String {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
     }
+}
+
+/// Whether this machine executes programs safely, and how fast.
+pub fn execution(proof: &Proof) -> Html {
+    let Proof::Works { speed, refused, reached } = proof else {
+        return html("<p>{}</p>", &[&proof.in_words()]);
+    };
+    let mut rows = vec![
+        ("Isolation", format!("tier {:?}", speed.tier)),
+        ("Candidates a second, one interpreter", format::rate(speed.candidates_per_second)),
+        ("CPU time of a small candidate", format!("{} ms", format::decimal(speed.candidate_cpu_ms, 1))),
+        ("Start of a command", format!("{} ms", format::decimal(speed.command_ms, 1))),
+        ("Tried and refused", refused.join(", ")),
+    ];
+    if !reached.is_empty() {
+        rows.push(("Tried and NOT refused", reached.join(", ")));
+    }
+    facts("", &rows)
 }
 
 /// The plan beside what was measured.

@@ -85,7 +85,7 @@ fn counts(summary: &Summary, skipped: &[(String, usize, String)]) -> Html {
     if !languages.is_empty() {
         rows.push(("Not executed here", languages.join("; ")));
     }
-    facts("facts", &rows)
+    facts("", &rows)
 }
 
 /// A square for each task: how many of its samples passed.
@@ -123,5 +123,8 @@ fn failures(failed: &[(String, Verdict)]) -> Html {
         0 => Html::default(),
         more => html("<p>And {} more, in results.jsonl.</p>", &[&format::count(more as u64)]),
     };
-    html("<table><thead><tr><th>Task</th><th>What happened</th></tr></thead><tbody>{}</tbody></table>{}", &[&rows, &more])
+    html(
+        "<table><thead><tr><th>Task</th><th>What happened</th></tr></thead><tbody>{}</tbody></table>{}",
+        &[&rows, &more],
+    )
 }

@@ -5,8 +5,10 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use expect_test::expect;
 use prentice_base::{CODE_VERSION, Machine, Seed};
+use prentice_sandbox::Tier;
 
 use super::*;
+use crate::execution::Speed;
 
 const HOSTILE: &str =
     "</pre></style></title><script>alert('x')</script><img src=x onerror=\"alert(1)\">&amp;{{title}}{}-->\u{202e}";
@@ -255,8 +257,17 @@ fn sample(payload: &str) -> Report {
                 "\n            q.right(a)\n            lst.append(p)\n",
             ),
         ],
-        plan: vec![
-            planned("Peak memory", Quantity::Bytes(1_310_000_000), Some(Quantity::Bytes(1_254_000_000))),
+        execution: Proof::Works {
+            speed: Speed {
+                tier: Tier::A,
+                candidate_cpu_ms: 1.6,
+                candidates_per_second: 429.0,
+                command_ms: 3.5,
+            },
+            refused: vec![text("start a process"), text("open a socket")],
+            reached: Vec::new(),
+        },
+        plan: vec![            planned("Peak memory", Quantity::Bytes(1_310_000_000), Some(Quantity::Bytes(1_254_000_000))),
             planned("Training time", Quantity::Seconds(240.0), Some(Quantity::Seconds(247.3))),
             planned("Whole command", Quantity::Seconds(300.0), Some(Quantity::Seconds(296.8))),
             planned("Training speed", Quantity::PerSecond(23_800.0), Some(Quantity::PerSecond(24_513.0))),

@@ -5,9 +5,12 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
+    thread,
+    time::{Duration, Instant},
 };
 
 use expect_test::Expect;
+use prentice_sandbox::{Language, Toolchain};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -57,6 +60,11 @@ impl Sandbox {
 
     fn prepare(&self, command: &mut Command) {
         command.current_dir(self.directory.path()).stdin(Stdio::null()).env("NO_COLOR", "1").env_remove("TERM");
+        // What the user's other runs left must not decide a test, nor the other way round.
+        command.env("XDG_CACHE_HOME", self.path("cache"));
+        if let Some(data) = evaluation_data() {
+            command.env("PRENTICE_EVALDATA", data);
+        }
     }
 
     /// Runs and expects success; gives the summary of `--json`.
@@ -147,6 +155,65 @@ pub fn source(number: usize) -> String {
         );
     }
     text
+}
+
+/// Where the published data of the suites is.
+pub fn evaluation_data() -> Option<PathBuf> {
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/evaldata");
+    let given = std::env::var_os("PRENTICE_EVALDATA").map(PathBuf::from);
+    given.into_iter().chain([beside]).find(|directory| directory.join("humaneval").is_dir())
+}
+
+/// Whether HumanEval can be executed; if not, that is said loudly.
+pub fn can_examine(test: &str) -> bool {
+    if evaluation_data().is_none() {
+        eprintln!("SKIPPED {test}: no data; `prentice eval fetch humaneval`, or set PRENTICE_EVALDATA");
+        return false;
+    }
+    if let Err(missing) = Toolchain::find(Language::Python) {
+        eprintln!("SKIPPED {test}: {missing}");
+        return false;
+    }
+    true
+}
+
+/// Every process below another one, and when each was started: ids are used again.
+pub fn descendants(root: u32) -> Vec<(u32, u64)> {
+    let mut processes = Vec::new();
+    for entry in fs::read_dir("/proc").unwrap().flatten() {
+        let id = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok());
+        if let Some((id, (parent, start))) = id.and_then(|id| Some((id, parent_and_start(id)?))) {
+            processes.push((id, parent, start));
+        }
+    }
+    let mut found: Vec<(u32, u64)> = Vec::new();
+    let mut above = vec![root];
+    while let Some(parent) = above.pop() {
+        for (id, _, start) in processes.iter().filter(|(_, of, _)| *of == parent) {
+            found.push((*id, *start));
+            above.push(*id);
+        }
+    }
+    found
+}
+
+/// Waits until processes that [`descendants`] found have ended.
+pub fn assert_gone(processes: &[(u32, u64)]) {
+    let until = Instant::now() + Duration::from_secs(10);
+    let is_there = |(id, start): &&(u32, u64)| parent_and_start(*id).is_some_and(|(_, other)| other == *start);
+    while let Some((id, _)) = processes.iter().find(is_there) {
+        let line = fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
+        assert!(Instant::now() < until, "still there: {id} {}", String::from_utf8_lossy(&line));
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Of a process that has not ended: its parent, and when it was started.
+fn parent_and_start(id: u32) -> Option<(u32, u64)> {
+    let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+    // The name may hold anything; fields are counted from its end. A process that only waits for its parent is no more.
+    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+    (fields[0] != "Z").then_some((fields[1].parse().ok()?, fields[19].parse().ok()?))
 }
 
 /// Shortens a file to half.

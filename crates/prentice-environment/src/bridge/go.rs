@@ -8,7 +8,8 @@
 //! sent back.
 //!
 //! Not covered: pointers, structures, functions, channels, errors, variadic parameters and several results; the suites
-//! have none in a signature.
+//! have none in a signature. Nor is the order in which a map was filled kept, on which the reference of Go/95 depends: it
+//! looks at two keys, in random order, and so passes in 15,293 of 20,000 runs without any bridge, and in fewer here.
 
 use std::fmt::Write as _;
 

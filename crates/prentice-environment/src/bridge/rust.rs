@@ -295,3 +295,122 @@ impl Enumeration {
         text
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+    use prentice_base::Program;
+
+    use super::*;
+
+    fn check(prefix: &str, reference: &str, test: &str, expected: Expect) {
+        let program = Program { language: "Rust".into(), prefix: prefix.into(), suffix: String::new() };
+        let parts = Parts { program: &program, entry_point: "f", test, reference: Some(reference) };
+        let shown = match (examiner(&parts), candidate(&parts, "COMPLETION }")) {
+            (Ok(examiner), Ok(candidate)) => {
+                let own = |sources: &[(String, String)]| sources[0].1.replace(ROOT, "");
+                format!("{}-----\n{}", own(&examiner.sources), own(&candidate.sources))
+            }
+            (Err(error), _) | (_, Err(error)) => error.reason,
+        };
+        expected.assert_eq(&shown.lines().map(str::trim_end).collect::<Vec<_>>().join("\n"));
+    }
+
+    const TEST: &str =
+        "#[cfg(test)]\nmod tests {\n    use super::*;\n    #[test]\n    fn t() { assert_eq!(f(\"\"), g(1)); }\n}\n";
+
+    #[test]
+    fn what_the_prompt_leaves_open_is_asked() {
+        check(
+            "fn main(){}\nfn g(x: i32) -> R<i32> { R::B(x) }\npub fn h(mut a: i32) {",
+            "}\npub fn f<'a>(mut s: &'a str) -> R<i32> { R::A }\n#[derive(Debug, PartialEq)]\nenum R<T> { A, B(T) }",
+            TEST,
+            expect![[r#"
+                mod task {
+                fn main(){}
+                fn g(x: i32) -> R<i32> { R::B(x) }
+
+                fn f<'a>(mut s: &'a str) -> R<i32>  {
+                    crate::prentice_bridge::ask("f", &[&s])
+                }
+
+                #[derive(Debug, PartialEq)]
+                enum R<T> { A, B(T) }
+                impl<T: crate::prentice_bridge::Encode> crate::prentice_bridge::Encode for R<T> {
+                    fn encode(&self, out: &mut Vec<u8>) {
+                        match self {
+                            Self::A => {
+                                crate::prentice_bridge::Encode::encode("A", out);
+                            }
+                            Self::B(field0) => {
+                                crate::prentice_bridge::Encode::encode("B", out); crate::prentice_bridge::Encode::encode(field0, out);
+                            }
+                        }
+                    }
+                }
+                impl<T: crate::prentice_bridge::Decode> crate::prentice_bridge::Decode for R<T> {
+                    fn decode(input: &mut &[u8]) -> std::result::Result<Self, crate::prentice_bridge::Malformed> {
+                        match <std::string::String as crate::prentice_bridge::Decode>::decode(input)?.as_str() {
+                            "A" => Ok(Self::A),
+                            "B" => Ok(Self::B(crate::prentice_bridge::Decode::decode(input)?)),
+                            _ => Err(crate::prentice_bridge::Malformed),
+                        }
+                    }
+                }
+
+
+                mod tests {
+                    pub fn prentice_tests() { t(); }
+
+                    use super::*;
+
+                    fn t() { assert_eq!(f(""), g(1)); }
+                }
+
+                pub fn prentice_tests() {
+                    tests::prentice_tests();
+                }
+                }
+                fn main() {
+                    prentice_bridge::open();
+                    task::prentice_tests();
+                }
+                -----
+                mod task {
+                fn main(){}
+                fn g(x: i32) -> R<i32> { R::B(x) }
+                pub fn h(mut a: i32) {COMPLETION }
+                pub fn prentice_answer(function: &str, input: &mut &[u8], out: &mut Vec<u8>) -> std::result::Result<(), crate::prentice_bridge::Malformed> {
+                    use crate::prentice_bridge::{Decode, Encode};
+                    match function {
+                        "f" => Encode::encode(&f(Decode::decode(input)?), out),
+                        _ => return Err(crate::prentice_bridge::Malformed),
+                    }
+                    Ok(())
+                }
+                }
+                fn main() {
+                    prentice_bridge::open();
+                    prentice_bridge::serve(task::prentice_answer);
+                }"#]],
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_split_is_said() {
+        let reason = |prefix: &str, test: &str, expected: Expect| check(prefix, "}", test, expected);
+        reason(
+            "fn f(s: &str) -> i32 {",
+            &format!("/*{TEST}*/"),
+            expect!["its test program, comments apart, calls no function of the completion"],
+        );
+        reason("fn f(s: &str) -> i32 {", "fn t() { f(1) }", expect!["its test program holds no test"]);
+        reason("fn f(s: &mut str) -> i32 {", TEST, expect!["a value of the type `&mut str` cannot be sent"]);
+        reason("struct S(i32);\nfn f(s: &str) -> S {", TEST, expect!["a value of the type `S` cannot be sent"]);
+        reason(
+            "fn f(s: &str) -> i32 {",
+            &TEST.replace("#[test]", "#[test]\n#[should_panic]"),
+            expect!["its test program expects a panic"],
+        );
+    }
+}

@@ -20,6 +20,7 @@ use super::Place;
 use crate::{
     budget::TimePlan,
     commands::held_out,
+    execution::Proof,
     format,
     report::{
         self, Amount, Completion, Drop, HeldOut, Infilling, LanguageScores, ModelCard, NextCommand, Planned, Quantity,
@@ -49,7 +50,8 @@ pub struct Results<'a> {
     pub state: &'a RunState,
     pub examination: &'a Examination,
     pub completions: Vec<Completion>,
-    /// Manifests of corpus, tokens, train and examine.
+    pub execution: &'a Proof,
+    /// Manifests of corpus, tokens, train, examine and execution.
     pub stages: Vec<RunManifest>,
     pub next: Vec<NextCommand>,
 }
@@ -117,6 +119,7 @@ pub fn report(results: &Results) -> Report {
             languages: languages(results),
         },
         completions: results.completions.clone(),
+        execution: results.execution.clone(),
         plan: planned(results),
         stages: results.stages.clone(),
         next: results.next.clone(),
@@ -331,6 +334,7 @@ fn word(text: &str) -> String {
 pub fn ending(results: &Results, reused: &[&str], report: &str) -> String {
     let mut text = String::from("\n");
     text += &held_out::in_words(results.examination);
+    text += &format!("\nexecution: {}\n", results.execution.in_words());
     if !results.completions.is_empty() {
         text += "\ncompletions of held-out lines, as drawn by the seed\n";
     }

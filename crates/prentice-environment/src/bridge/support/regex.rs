@@ -386,11 +386,7 @@ fn repeat_matches(
     let repeated = most > 0
         && node.matches(text, at, slots, &mut |end, slots| {
             // A repetition that consumes nothing would go on for ever.
-            if end == at && least == 0 {
-                then(end, slots)
-            } else {
-                repeat_matches(node, again, text, end, slots, then)
-            }
+            if end == at && least == 0 { then(end, slots) } else { repeat_matches(node, again, text, end, slots, then) }
         });
     repeated || (least == 0 && greedy && then(at, slots))
 }
@@ -518,11 +514,7 @@ impl Regex {
             copied = whole.end;
         }
         result.push_str(&text[copied..]);
-        if result == text {
-            Cow::Borrowed(text)
-        } else {
-            Cow::Owned(result)
-        }
+        if result == text { Cow::Borrowed(text) } else { Cow::Owned(result) }
     }
 }
 
