@@ -94,8 +94,8 @@ pub struct SandboxServe {
     #[arg(long, default_value_t = 16, value_name = "N")]
     pub body_mib: usize,
 
-    /// Longest time for a request
-    #[arg(long, default_value_t = 300, value_name = "N")]
+    /// Longest time for a request; slime gives up after 120 seconds
+    #[arg(long, default_value_t = 110, value_name = "N")]
     pub request_seconds: u64,
 
     /// After Ctrl-C, time for what was begun

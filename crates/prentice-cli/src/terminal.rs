@@ -34,7 +34,7 @@ pub fn forgive_broken_pipe(result: io::Result<()>) -> io::Result<()> {
     result.or_else(|error| if error.kind() == io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error) })
 }
 
-/// Writes text to stdout piece by piece, as a model makes it. A piece may end within a character.
+/// Writes text piece by piece, as a model or a program makes it. A piece may end within a character.
 ///
 /// A person gets text that cannot drive the terminal; a program or file gets the bytes.
 #[derive(Debug)]
@@ -51,6 +51,13 @@ impl TextStream<io::Stdout> {
     /// To stdout.
     pub fn stdout() -> Self {
         Self::new(io::stdout(), stdout_is_terminal())
+    }
+}
+
+impl TextStream<io::Stderr> {
+    /// To stderr.
+    pub fn stderr() -> Self {
+        Self::new(io::stderr(), io::stderr().is_terminal())
     }
 }
 

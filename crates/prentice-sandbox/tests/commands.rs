@@ -57,7 +57,8 @@ fn limits_hold() {
     check("while :; do printf aaaaaaaaaa; done >&2", &limits, expect!["Output | "]);
     let limits = Limits { memory_bytes: 64 << 20, cpu_seconds: 20.0, ..Limits::default() };
     for sandbox in sandboxes() {
-        let execution = sandbox.run(&shell("head -c 500000000 /dev/zero | tail -c 500000000 | wc -c"), &limits).unwrap();
+        let execution =
+            sandbox.run(&shell("head -c 500000000 /dev/zero | tail -c 500000000 | wc -c"), &limits).unwrap();
         let counted = String::from_utf8_lossy(&execution.stdout).trim().parse().unwrap_or(0);
         assert!(counted < 64 << 20 && execution.peak_memory < 80 << 20, "{:?}: {execution:?}", sandbox.tier());
     }

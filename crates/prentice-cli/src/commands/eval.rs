@@ -4,7 +4,7 @@
 //! killed run continues. What it came to is written to the directory of results, in files that do not depend on speed.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     num::NonZeroUsize,
     path::{Path, PathBuf},
@@ -93,7 +93,11 @@ pub fn run(session: &Session, arguments: EvalSuite) -> Result<(), CliError> {
     check_ks(&arguments.ks, &samples, &ids)?;
 
     let options = json!({
-        "suite": suite.name, "version": suite.version, "languages": arguments.languages, "tier": sandbox.tier(),
+        "suite": suite.name,
+        "version": suite.version,
+        "languages": arguments.languages,
+        "tier": sandbox.tier(),
+        "runtimes": suite.tasks.iter().map(|task| workshop.runtime(task)).collect::<BTreeSet<_>>(),
     });
     let digests: Vec<ContentHash> = suite.tasks.iter().map(prentice_base::digest_json).collect();
     let key = StageKey::new("execute", &options)
@@ -101,10 +105,10 @@ pub fn run(session: &Session, arguments: EvalSuite) -> Result<(), CliError> {
         .input("tasks", prentice_base::digest_json(&digests));
     let mut stage = StageCache::new(Path::new(defaults::STATE).join("runs")).open(&key)?;
     let log = stage.path("log.jsonl");
-    if arguments.rerun {
+    // A self-check has to execute, whatever was found out before; one that was killed goes on.
+    if arguments.rerun || (source.canonical && stage.completed.is_some()) {
         remove(&log)?;
     }
-    // A self-check has to execute, whatever was found out before.
     let cache = match defaults::user_cache() {
         Some(directory) if !arguments.rerun && !arguments.source.canonical => {
             open_cache(session, &directory.join("verdicts.jsonl"))
@@ -249,8 +253,8 @@ pub fn suite_error(error: SuiteError) -> CliError {
     let hint = match &error {
         SuiteError::Unknown { .. } => "`prentice eval suites` lists them all".to_owned(),
         SuiteError::Language { .. } => "leave out --language for all of them".to_owned(),
-        SuiteError::Data(DataError::NotFound { set, .. }) => {
-            format!("`prentice eval fetch {set}` downloads it, or --data DIR says where it is")
+        SuiteError::Data(DataError::NotFound { .. }) => {
+            "where it is already, --data DIR or $PRENTICE_EVALDATA says so".to_owned()
         }
         _ => "fetch the data again: `prentice eval fetch SUITE`".to_owned(),
     };

@@ -148,13 +148,7 @@ pub fn run(session: &Session, arguments: Quickstart) -> Result<(), CliError> {
         examination: &examined.value,
         completions,
         execution: &executed.value,
-        stages: vec![
-            curated.manifest,
-            encoded.manifest,
-            trained.manifest,
-            examined.manifest,
-            executed.manifest,
-        ],
+        stages: vec![curated.manifest, encoded.manifest, trained.manifest, examined.manifest, executed.manifest],
         next,
     };
     let page = render(&report(&results));

@@ -2,8 +2,8 @@
 
 use std::{io::Read as _, path::PathBuf};
 
-use prentice_base::Limits;
-use prentice_sandbox::{Command, End, Language, Sandbox, Tier, Toolchain};
+use prentice_base::{FileError, Limits};
+use prentice_sandbox::{Command, End, Language, Sandbox, SandboxError, Tier, Toolchain};
 use serde_json::{Value, json};
 
 use crate::{
@@ -12,6 +12,7 @@ use crate::{
     error::{CliError, ErrorKind},
     format,
     table::{Align::Left, table},
+    terminal::TextStream,
 };
 
 /// Says which tier is in force, what is missing, and which languages can be executed.
@@ -147,7 +148,11 @@ pub fn run(session: &Session, arguments: SandboxRun) -> Result<(), CliError> {
         stdin,
         ..Command::default()
     };
-    let execution = sandbox.run(&command, &limits)?;
+    let execution = sandbox.run(&command, &limits).map_err(|error| match &error {
+        SandboxError::Execute { .. } => CliError::from_error(ErrorKind::Usage, &error)
+            .hint("a command is an executable file (`chmod +x FILE`), or an interpreter and what it reads"),
+        _ => error.into(),
+    })?;
     let end = match execution.end {
         End::Exited(status) => format!("exited with status {status}"),
         End::Signalled(signal) => format!("ended by signal {signal}"),
@@ -168,16 +173,15 @@ pub fn run(session: &Session, arguments: SandboxRun) -> Result<(), CliError> {
         "peak_memory": execution.peak_memory,
         "tier": sandbox.tier(),
     });
-    let mut text = String::from_utf8_lossy(&execution.stdout).into_owned();
-    if !text.is_empty() && !text.ends_with('\n') {
-        text.push('\n');
+    session.conclude(summary, "")?;
+    if !session.json {
+        let mut stdout = TextStream::stdout();
+        stdout.push(&execution.stdout);
+        stdout.finish().map_err(FileError::new("write", "standard output"))?;
+        let mut stderr = TextStream::stderr();
+        stderr.push(&execution.stderr);
+        stderr.finish().map_err(FileError::new("write", "standard error"))?;
     }
-    session.conclude(summary, &text)?;
-    let mut stderr = execution.stderr.clone();
-    if stderr.last().is_some_and(|last| *last != b'\n') {
-        stderr.push(b'\n');
-    }
-    let _ = std::io::Write::write_all(&mut std::io::stderr(), &stderr);
     if execution.succeeded() {
         return Ok(());
     }

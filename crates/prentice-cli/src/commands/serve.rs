@@ -23,8 +23,9 @@ pub fn run(session: &Session, arguments: SandboxServe) -> Result<(), CliError> {
     let token = match &arguments.token_file {
         Some(path) => {
             let text = String::from_utf8_lossy(&prentice_base::files::read(path)?).trim().to_owned();
-            if text.is_empty() {
-                return Err(usage(format!("{} holds no token", path.display()), "write a long random text into it"));
+            if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+                let message = format!("{} does not hold one word that clients could present", path.display());
+                return Err(usage(message, "write a long random text of ASCII letters and digits into it"));
             }
             Some(text)
         }
@@ -73,9 +74,6 @@ pub fn run(session: &Session, arguments: SandboxServe) -> Result<(), CliError> {
         let hint = match &error {
             ServeError::NoToken { .. } => "--token-file FILE says what clients must present; or stay on 127.0.0.1",
             ServeError::Listen { .. } => "choose another address or port with --address",
-            ServeError::BadOption { .. } => {
-                "write a long random text of letters and digits into the file of --token-file"
-            }
             _ => "`prentice sandbox doctor` says what works here",
         };
         CliError::from_error(ErrorKind::Environment, &error).hint(hint)

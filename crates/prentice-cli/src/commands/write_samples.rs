@@ -26,7 +26,11 @@ const STOPS: [&str; 5] = ["\nclass ", "\ndef ", "\n#", "\nif ", "\nprint("];
 /// not written anew.
 pub fn write(session: &Session, arguments: &EvalSuite, out: &Path, suite: &Suite) -> Result<PathBuf, CliError> {
     if arguments.samples_per_task == 0 || arguments.max_tokens == 0 {
-        return Err(usage("no samples of no tokens", "give --samples-per-task and --max-tokens from 1 on"));
+        let message = format!(
+            "--samples-per-task {} with --max-tokens {} leaves nothing to write",
+            arguments.samples_per_task, arguments.max_tokens
+        );
+        return Err(usage(message, "give numbers from 1 on"));
     }
     if !(arguments.temperature.is_finite() && arguments.temperature >= 0.0) {
         let message = format!("--temperature {} is not 0 or above", arguments.temperature);

@@ -258,16 +258,12 @@ fn sample(payload: &str) -> Report {
             ),
         ],
         execution: Proof::Works {
-            speed: Speed {
-                tier: Tier::A,
-                candidate_cpu_ms: 1.6,
-                candidates_per_second: 429.0,
-                command_ms: 3.5,
-            },
+            speed: Speed { tier: Tier::A, candidate_cpu_ms: 1.6, candidates_per_second: 429.0, command_ms: 3.5 },
             refused: vec![text("start a process"), text("open a socket")],
             reached: Vec::new(),
         },
-        plan: vec![            planned("Peak memory", Quantity::Bytes(1_310_000_000), Some(Quantity::Bytes(1_254_000_000))),
+        plan: vec![
+            planned("Peak memory", Quantity::Bytes(1_310_000_000), Some(Quantity::Bytes(1_254_000_000))),
             planned("Training time", Quantity::Seconds(240.0), Some(Quantity::Seconds(247.3))),
             planned("Whole command", Quantity::Seconds(300.0), Some(Quantity::Seconds(296.8))),
             planned("Training speed", Quantity::PerSecond(23_800.0), Some(Quantity::PerSecond(24_513.0))),

@@ -157,17 +157,20 @@ pub fn source(number: usize) -> String {
     text
 }
 
-/// Where the published data of the suites is.
+/// Where the published data of the suites is that tests examine on.
 pub fn evaluation_data() -> Option<PathBuf> {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/evaldata");
     let given = std::env::var_os("PRENTICE_EVALDATA").map(PathBuf::from);
-    given.into_iter().chain([beside]).find(|directory| directory.join("humaneval").is_dir())
+    let sets = ["humaneval", "humaneval-x", "cruxeval"];
+    given.into_iter().chain([beside]).find(|directory| sets.iter().all(|set| directory.join(set).is_dir()))
 }
 
-/// Whether HumanEval can be executed; if not, that is said loudly.
+/// Whether Python's suites can be executed; if not, that is said loudly.
 pub fn can_examine(test: &str) -> bool {
     if evaluation_data().is_none() {
-        eprintln!("SKIPPED {test}: no data; `prentice eval fetch humaneval`, or set PRENTICE_EVALDATA");
+        eprintln!(
+            "SKIPPED {test}: no data of humaneval, humaneval-x and cruxeval: `prentice eval fetch`, or set PRENTICE_EVALDATA"
+        );
         return false;
     }
     if let Err(missing) = Toolchain::find(Language::Python) {
