@@ -235,6 +235,7 @@ fn killed_and_resumed_is_the_same_to_the_byte_and_nothing_survives() {
     mixed(&whole);
     let samples = fs::read(whole.path("samples.jsonl")).unwrap();
     killed.write("samples.jsonl", samples);
+    fs::create_dir(killed.path("temporary")).unwrap();
     let run = "eval humaneval --samples samples.jsonl --out out --seed 5";
     whole.summary(&format!("{run} --threads 3"));
 
@@ -242,6 +243,7 @@ fn killed_and_resumed_is_the_same_to_the_byte_and_nothing_survives() {
     for round in 0..6u8 {
         let mut child = killed
             .prentice(&format!("{run} --threads 2 --json"))
+            .env("TMPDIR", killed.path("temporary"))
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -265,6 +267,7 @@ fn killed_and_resumed_is_the_same_to_the_byte_and_nothing_survives() {
     }
     assert!(kills >= 3, "{kills} of 6 were killed in time");
     assert!(below >= 2, "no interpreter was there to survive");
+    assert_eq!(killed.listing("temporary"), [""; 0]);
     let summary = killed.summary(&format!("{run} --threads 1"));
     assert!(summary["executed"].as_u64().unwrap() < 164, "{summary}");
     for name in LEFT {

@@ -463,6 +463,8 @@ fn spliced(task: &Task, completion: &str) -> String {
 /// The examiner's word, and where it says that the candidate has not answered, how the candidate ended.
 fn verdict(grade: &Value, execution: &Execution, limits: &Limits) -> Verdict {
     match grade["verdict"].as_str() {
+        // Its answer was cut off.
+        _ if execution.end == End::Output => failure(execution, limits),
         Some("pass") if execution.succeeded() => Verdict::Pass,
         Some("fail") => Verdict::Fail {
             kind: serde_json::from_value(grade["kind"].clone()).unwrap_or(FailureKind::NoOutput),
