@@ -50,8 +50,11 @@ pub struct Judgement {
 pub struct Workshop {
     sandbox: Sandbox,
     toolchains: Arc<Mutex<HashMap<Language, Option<Arc<Toolchain>>>>>,
-    examiners: Arc<Mutex<HashMap<ContentHash, Arc<Mutex<Option<Arc<Built>>>>>>>,
+    examiners: Arc<Mutex<HashMap<ContentHash, Slot>>>,
 }
+
+/// An examiner, once it is built. Whoever needs it first builds it, the others wait.
+type Slot = Arc<Mutex<Option<Arc<Built>>>>;
 
 /// Judges completions, one at a time; use one for each thread.
 #[derive(Debug)]

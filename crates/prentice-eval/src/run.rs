@@ -149,10 +149,9 @@ pub fn run(
     let result = std::thread::scope(|scope| {
         let workers: Vec<_> =
             (0..threads.clamp(1, open.len().max(1))).map(|_| scope.spawn(|| shared.work(workshop))).collect();
-        workers.into_iter().fold(Ok(()), |result, worker| match worker.join() {
-            Ok(outcome) => result.and(outcome),
-            Err(panic) => std::panic::resume_unwind(panic),
-        })
+        // All of them end, whatever one says: an error stops the others.
+        let outcomes: Vec<_> = workers.into_iter().map(|worker| worker.join()).collect();
+        outcomes.into_iter().try_for_each(|outcome| outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
     });
     let executed = shared.executed.load(Ordering::Relaxed);
     let mut writer = shared.writer.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
