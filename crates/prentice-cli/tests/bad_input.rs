@@ -675,7 +675,7 @@ fn examinations_that_cannot_begin() {
         exit code 2
 
         $ prentice eval humaneval --canonical --k 2
-        error: pass@k with k = 2 is not defined for task `HumanEval/0` with n = 1 attempts; ask for a smaller k or sample more
+        error: --k 2 asks for more samples than there are: a task of .prentice/eval/humaneval/canonical.jsonl has 1
         hint: ask for a smaller --k, or give more samples for each task
         exit code 2
 
@@ -752,7 +752,7 @@ fn examinations_that_cannot_begin() {
 
         $ prentice eval humaneval --samples two.jsonl --allow-missing --k 2,3
         warning: two.jsonl has no sample for 163 of the 164 tasks of humaneval: HumanEval/1, HumanEval/2, HumanEval/3, ...
-        error: pass@k with k = 3 is not defined for task `HumanEval/0` with n = 2 attempts; ask for a smaller k or sample more
+        error: --k 3 asks for more samples than there are: a task of two.jsonl has 2
         hint: ask for a smaller --k, or give more samples for each task
         exit code 2
 

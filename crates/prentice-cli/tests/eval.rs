@@ -193,7 +193,7 @@ fn a_completion_of_100_megabytes_fails_without_being_run() {
     }
     file.write_all(b"\"}\n").unwrap();
     let run = "eval humaneval --samples samples.jsonl --allow-missing --out out";
-    sandbox.check(&mut sandbox.prentice(run).arg("--quiet"), expect![[r#"
+    sandbox.check(sandbox.prentice(run).arg("--quiet"), expect![[r#"
         warning: samples.jsonl has no sample for 162 of the 164 tasks of humaneval: HumanEval/0, HumanEval/3, HumanEval/4, ...
         warning: 1 sample longer than 1.05 MB: refused unexecuted, and scored as failures
         exit code 0

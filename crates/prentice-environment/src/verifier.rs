@@ -141,6 +141,19 @@ impl Verifier {
         self.verify_program(task, "", Some(solution))
     }
 
+    /// Runs a Python program as a script, in the warm interpreter: it reads and prints, and cannot start processes.
+    ///
+    /// # Errors
+    /// This machine has no Python, or the harness failed; the interpreter is started anew for the next program.
+    pub fn run_script(&mut self, program: &str, stdin: &[u8], limits: &Limits) -> Result<Execution, SandboxError> {
+        let python = match self.python() {
+            Ok(python) => python,
+            Err(Trouble::Harness(error)) => return Err(error),
+            Err(Trouble::Hopeless(what)) => return Err(SandboxError::Zygote { what }),
+        };
+        Ok(python.zygote.run(program, Work::Script { stdin }, limits)?.execution)
+    }
+
     fn verify_program(&mut self, task: &Task, completion: &str, solution: Option<&str>) -> Judgement {
         let mut cost = Cost::default();
         let mut attempt = 0;

@@ -90,7 +90,13 @@ pub fn run(session: &Session, arguments: EvalSuite) -> Result<(), CliError> {
         (None, false) => write_samples::write(session, &arguments, &out, &suite)?,
     };
     let samples = open_samples(session, &path, &suite, &skipped, &ids, arguments.allow_missing)?;
-    check_ks(&arguments.ks, &samples, &ids)?;
+    // Known before anything is executed.
+    let fewest = samples.counts().iter().copied().filter(|count| *count > 0).min().unwrap_or(0);
+    if let Some(k) = arguments.ks.iter().find(|k| **k > fewest) {
+        let message =
+            format!("--k {k} asks for more samples than there are: a task of {} has {fewest}", path.display());
+        return Err(usage(message, "ask for a smaller --k, or give more samples for each task"));
+    }
 
     let options = json!({
         "suite": suite.name,
@@ -330,17 +336,6 @@ fn open_samples(
         session.emit(Event::Warning { message });
     }
     Ok(samples)
-}
-
-/// Refuses a k that is more than the samples of some task, before anything is executed.
-fn check_ks(ks: &[u32], samples: &Samples, ids: &[&str]) -> Result<(), CliError> {
-    for (task, attempts) in ids.iter().zip(samples.counts()).filter(|(_, attempts)| **attempts > 0) {
-        let score = TaskScore { task: (*task).to_owned(), cluster: String::new(), attempts: *attempts, passed: 0 };
-        for k in ks {
-            Metric::PassAt(*k).of(&score).map_err(statistics_error)?;
-        }
-    }
-    Ok(())
 }
 
 /// The verdicts that earlier runs of this user came to. A run is as good without them.
