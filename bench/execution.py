@@ -55,6 +55,7 @@ ATTACK_SECONDS = 60
 LARGE_MEGABYTES = 4608
 SEED = 20_260
 
+sys.dont_write_bytecode = True
 sys.path.insert(0, str(RIVALS))
 import mutants  # noqa: E402: it lies beside the programs that run in the rivals' environment.
 

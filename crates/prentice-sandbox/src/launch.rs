@@ -51,6 +51,9 @@ pub(crate) struct Launch {
     pub landlock: Option<(Ruleset, Vec<(PathBuf, Access)>)>,
     pub root: Option<Root>,
     pub identity: Identity,
+    /// Whether the program keeps the right to search directories that its identity may not: where the interpreter lies in
+    /// root's home, and there is no mount namespace to bring it to another place. Landlock still decides what is read.
+    pub searches: bool,
 }
 
 /// The file system that the program sees.
@@ -554,8 +557,8 @@ impl Child<'_> {
         }
     }
 
-    /// Leaves the supervisor's identity where that is asked for, and all capabilities but, without a mount namespace, the
-    /// one to read what the identity cannot: Landlock decides there.
+    /// Leaves the supervisor's identity where that is asked for, and all capabilities but, where it is needed, the one to
+    /// search directories.
     unsafe fn change_identity(&self) {
         let in_namespace = self.prepared.launch.root.is_some();
         // SAFETY: numbers, and structures of our own laid out as the kernel wants them.
@@ -563,7 +566,7 @@ impl Child<'_> {
             let mut kept = 0u32;
             if let Identity::Other(other) = self.prepared.launch.identity {
                 let id = if in_namespace { INNER_ID } else { other };
-                if !in_namespace {
+                if self.prepared.launch.searches {
                     libc::prctl(libc::PR_SET_KEEPCAPS, 1, 0, 0, 0);
                     kept = 1 << CAP_DAC_READ_SEARCH;
                 }

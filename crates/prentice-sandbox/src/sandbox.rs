@@ -272,7 +272,11 @@ impl Sandbox {
             local_sockets: self.tier == Tier::A,
             signals: self.tier == Tier::A || self.landlock >= 6,
         };
+        let searches = self.tier == Tier::B
+            && self.other_user().is_some()
+            && (is_hidden(&command.program) || readable.iter().any(|path| is_hidden(path)));
         Ok(Launch {
+            searches,
             program: command.program.clone(),
             arguments,
             environment,
@@ -353,7 +357,15 @@ const SYSTEM: &[&str] = &[
     "/etc/ld.so.cache",
     "/etc/ld.so.conf",
     "/etc/ld.so.conf.d",
+    // Node ends when it may not read it, and goes on when it is not there.
+    "/etc/ssl/openssl.cnf",
 ];
+
+/// Whether a directory above a path is closed to users that do not own it.
+fn is_hidden(path: &Path) -> bool {
+    let closed = |directory: &Path| std::fs::metadata(directory).is_ok_and(|found| found.permissions().mode() & 1 == 0);
+    path.ancestors().skip(1).any(closed)
+}
 
 const DEVICES: &[&str] = &["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"];
 

@@ -112,6 +112,7 @@ const ALLOWED: &[c_long] = &[
     libc::SYS_arch_prctl,
     libc::SYS_brk,
     libc::SYS_capget,
+    libc::SYS_capset,
     libc::SYS_chdir,
     libc::SYS_chmod,
     libc::SYS_chown,

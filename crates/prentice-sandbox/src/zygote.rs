@@ -193,7 +193,7 @@ impl Process {
             stderr: into_file(stderr),
             pending: Vec::new(),
         };
-        let settings = json!({ "private": temporary });
+        let settings = json!({ "private": temporary, "searches": launch.searches });
         let filter: Vec<u8> = if sandbox.tier() == Tier::C {
             Vec::new()
         } else {

@@ -14,6 +14,7 @@ import re, resource, select, signal, string, sys, time, traceback, types, typing
 import ctypes
 
 REQUESTS, REPORTS, RESULTS, OUT, ERR = 3, 4, 5, 6, 7
+LIBRARY = 8
 libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -32,10 +33,28 @@ def read_exactly(count):
     return b"".join(parts)
 
 
+def read_part(length):
+    # Into memory that can be wiped: what is freed without that would be there for later candidates to find.
+    part = bytearray(length)
+    rest = memoryview(part)
+    while rest:
+        count = os.readv(REQUESTS, [rest])
+        if not count:
+            os._exit(0)
+        rest = rest[count:]
+    return part
+
+
 def read_request():
     size = int.from_bytes(read_exactly(4), "little")
     header = json.loads(read_exactly(size))
-    return header, [read_exactly(length) for length in header["parts"]]
+    return header, [read_part(length) for length in header["parts"]]
+
+
+def forget(parts):
+    for part in parts:
+        if part:
+            ctypes.memset((ctypes.c_char * len(part)).from_buffer(part), 0, len(part))
 
 
 def report(**fields):
@@ -49,7 +68,17 @@ def set_limit(which, value):
     resource.setrlimit(which, (value, value))
 
 
+def drop_capabilities():
+    # PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL; capset with _LINUX_CAPABILITY_VERSION_3.
+    header = (ctypes.c_uint32 * 2)(0x20080522, 0)
+    nothing = (ctypes.c_uint32 * 6)()
+    if libc.prctl(47, 4, 0, 0, 0) < 0 or libc.syscall(126, header, nothing) < 0:
+        raise OSError(ctypes.get_errno(), "capabilities")
+
+
 def confine(header):
+    if searches:
+        drop_capabilities()
     for which, value in header["limits"]:
         set_limit(which, value)
     if border:
@@ -217,6 +246,7 @@ def child(header, parts):
         os.close(RESULTS)
     os.close(OUT)
     os.close(ERR)
+    parts = [bytes(part) for part in parts]
     if script:
         os._exit(run_script(header, parts))
     run_candidate(header, parts)
@@ -281,10 +311,13 @@ def wipe(directory):
 
 
 def main():
-    global border, seccomp_filter
+    global border, seccomp_filter, searches
     # What a candidate finds must not depend on what was warmed up: everything in use here is the library's.
     settings, (border, program) = read_request()
-    border = border or None
+    border = bytes(border) or None
+    program = bytes(program)
+    # Where this process may search directories that candidates may not, they get at the library by a descriptor.
+    searches = settings["searches"]
     seccomp_filter = None
     if program:
         keep = ctypes.create_string_buffer(program, len(program))
@@ -294,6 +327,11 @@ def main():
     places = [sys.base_prefix + "/lib/" + version + "/site-packages", "/usr/local/lib/" + version + "/dist-packages"]
     places.append("/usr/lib/python3/dist-packages")
     sys.path[:] = [path for path in sys.path if path] + [place for place in places if os.path.isdir(place)]
+    if searches:
+        os.dup2(os.open(sys.base_prefix, os.O_PATH), LIBRARY)
+        inside = sys.base_prefix + "/"
+        sys.path[:] = [path.replace(inside, "/proc/self/fd/%d/" % LIBRARY, 1) for path in sys.path]
+        sys.path_importer_cache.clear()
     sys.set_int_max_str_digits(0) if hasattr(sys, "set_int_max_str_digits") else None
     private = settings["private"]
     if private:
@@ -312,6 +350,8 @@ def main():
                 child(header, parts)
             except BaseException:
                 os._exit(70)
+        forget(parts)
+        del parts
         status, usage, reason = watch(pid, header)
         clean = wipe(private) if private else True
         report(
