@@ -317,7 +317,7 @@ def run_rival(name, samples, data, workers, *options):
 
 
 def measure_speed(options, data):
-    repeats, rounds = (1, 2) if options.quick else (10, 3)
+    repeats, rounds = (1, 2) if options.quick else (10, options.rounds)
     problems = humaneval(data)
     lines = [
         {"task_id": problem["task_id"], "completion": problem["canonical_solution"]}
@@ -448,6 +448,7 @@ def main():
     parser.add_argument("--reuse", action="store_true", help="keep the rivals' answers to attacks that did not change")
     parser.add_argument("--data", help="directory of the data sets")
     parser.add_argument("--only", help="attacks whose name matches this pattern; writes no table")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds of the speed measurement")
     parser.add_argument("--jobs", type=int, default=CORES, help="attacks at a time")
     parser.add_argument("--quick", action="store_true", help="fewer executions and rounds")
     options = parser.parse_args()

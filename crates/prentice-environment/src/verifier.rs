@@ -14,7 +14,8 @@ use std::{
 
 use prentice_base::{Check, ContentHash, FailureKind, HashWriter, Limits, Snapshot, Task, Verdict, digest_json};
 use prentice_sandbox::{
-    Answer, Build, BuildOptions, Built, End, Execution, Language, Sandbox, SandboxError, Service, Toolchain, Work, Zygote,
+    Answer, Build, BuildOptions, Built, End, Execution, Language, Sandbox, SandboxError, Service, Toolchain, Work,
+    Zygote,
 };
 use serde_json::{Value, json};
 
@@ -137,7 +138,10 @@ impl Workshop {
         };
         if let Some(execution) = failure {
             let why = first_line(&execution);
-            return Err(Trouble::Hopeless(format!("{language:?} does not work in this sandbox: {:?} {why}", execution.end)));
+            return Err(Trouble::Hopeless(format!(
+                "{language:?} does not work in this sandbox: {:?} {why}",
+                execution.end
+            )));
         }
         sound.insert(language);
         Ok(toolchain)

@@ -175,14 +175,17 @@ pub fn run(session: &Session, arguments: EvalSuite) -> Result<(), CliError> {
     result["contamination"] = file["contamination"].clone();
     result["out"] = json!(out);
     let text = in_words(&summary, &failed, contamination.as_ref(), &out);
+    let defect = |task: &str| suites::defect(&suite.name, task);
+    let unexplained = failed.iter().filter(|(task, _)| defect(task).is_none()).count();
+    if source.canonical {
+        for (task, why) in failed.iter().filter_map(|(task, _)| Some((task, defect(task)?))) {
+            session.emit(Event::Warning { message: format!("{task} cannot pass: {why}") });
+        }
+    }
     session.conclude(result, &text)?;
-    let imperfect = summary.passed < summary.total;
-    if arguments.source.canonical && imperfect {
-        let message = format!(
-            "{} of {} published solutions did not pass",
-            summary.total - summary.passed,
-            format::count(summary.total as u64)
-        );
+    if source.canonical && unexplained > 0 {
+        let message =
+            format!("{unexplained} of {} published solutions did not pass", format::count(summary.total as u64));
         return Err(CliError::new(ErrorKind::TaskFailed, message)
             .hint(format!("the list above says why; all of it is in {}", out.join(RESULTS).display()))
             .after_summary());

@@ -101,6 +101,19 @@ pub enum SuiteError {
     },
 }
 
+/// Why the published solution of a task fails its published test, where that is upstream's fault: shown by running the
+/// two together as upstream does. Samples of such a task are judged like any other.
+pub fn defect(suite: &str, task: &str) -> Option<&'static str> {
+    // HumanEvalPack mended both.
+    let is_x = suite.starts_with("humaneval-x");
+    match task {
+        "JavaScript/112" | "JavaScript/155" if is_x => {
+            Some("upstream's solution returns `(a, b)`, which in JavaScript is `b`; node prints \"Assertion failed\"")
+        }
+        _ => None,
+    }
+}
+
 /// The names of all suites, in the order in which a user might try them.
 pub fn names() -> Vec<String> {
     plans().into_iter().map(|plan| plan.name).collect()
