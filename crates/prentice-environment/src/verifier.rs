@@ -355,7 +355,13 @@ impl Verifier {
         let limits = Limits { processes: 256, ..task.limits };
         let (examined, execution) = sandbox.converse((&examiner.command, &patient), (&built.command, &limits))?;
         cost.add(&execution);
-        let candidate_failed = || failure(&execution, &limits);
+        let candidate_failed = || match failure(&execution, &limits) {
+            // Node compiles when it starts.
+            Verdict::Fail { kind: FailureKind::NoOutput, .. } if is_rejected_script(language, &execution) => {
+                Verdict::Fail { kind: FailureKind::CompileError, detail: first_line(&execution) }
+            }
+            verdict => verdict,
+        };
         Ok(match examined.end {
             End::Exited(0) => Verdict::Pass,
             End::Exited(bridge::CANDIDATE_GONE_EXIT) => candidate_failed(),
@@ -537,6 +543,12 @@ fn failure(execution: &Execution, limits: &Limits) -> Verdict {
         }
     };
     Verdict::Fail { kind, detail }
+}
+
+/// Whether Node could not parse a program.
+fn is_rejected_script(language: Language, execution: &Execution) -> bool {
+    let says = |text: &[u8]| execution.stderr.windows(text.len()).any(|window| window == text);
+    language == Language::JavaScript && says(b"SyntaxError: ") && says(b"wrapSafe")
 }
 
 /// The first telling line of what a program said, without what differs from run to run: names of scratch directories, and

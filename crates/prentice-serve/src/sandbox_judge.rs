@@ -150,10 +150,12 @@ impl Judge for SandboxJudge {
         let running =
             Limits { memory_bytes: memory_bytes(running.memory_bytes), ..timed(running, request.run_timeout) };
         let is_plain = request.files.is_empty() && request.fetch_files.is_empty();
-        if request.language == Language::Python && is_plain && self.workshop.toolchain(Language::Python).is_some() {
-            if let Some(execution) = self.run_python(&request.code, &request.stdin, &running)? {
-                return Ok(RunResult { run: Some(result(&execution)), ..RunResult::default() });
-            }
+        if request.language == Language::Python
+            && is_plain
+            && self.workshop.toolchain(Language::Python).is_some()
+            && let Some(execution) = self.run_python(&request.code, &request.stdin, &running)?
+        {
+            return Ok(RunResult { run: Some(result(&execution)), ..RunResult::default() });
         }
         let started = Instant::now();
         let built = match self.build(request.language, &request.code, building)? {
