@@ -110,6 +110,13 @@ pub fn defect(suite: &str, task: &str) -> Option<&'static str> {
         "JavaScript/112" | "JavaScript/155" if is_x => {
             Some("upstream's solution returns `(a, b)`, which in JavaScript is `b`; node prints \"Assertion failed\"")
         }
+        "Rust/32" if is_x => {
+            Some("upstream's test is commented out, so that any answer would pass; it is not executed")
+        }
+        // The union of HumanEvalPack puts a word before the ids.
+        _ if task.ends_with("Go/95") => {
+            Some("upstream's solution relies on the order of a map's keys, which Go makes random; it passes by chance")
+        }
         _ => None,
     }
 }
