@@ -70,17 +70,9 @@ impl Service {
     ///
     /// # Errors
     /// The program has ended, or has not replied after `patience`. It is of no further use then.
-    pub fn ask(&mut self, mut header: Value, parts: &[&[u8]], patience: Duration) -> Result<Value, SandboxError> {
+    pub fn ask(&mut self, header: Value, parts: &[&[u8]], patience: Duration) -> Result<Value, SandboxError> {
         let fault = |what: String| SandboxError::Zygote { what };
-        header["parts"] = parts.iter().map(|part| part.len()).collect();
-        let header = header.to_string();
-        let mut message = (header.len() as u32).to_le_bytes().to_vec();
-        message.extend_from_slice(header.as_bytes());
-        let send = |file: &mut File| {
-            file.write_all(&message)?;
-            parts.iter().try_for_each(|part| file.write_all(part))
-        };
-        send(&mut self.requests).map_err(|error| fault(format!("takes no request: {error}")))?;
+        send(&mut self.requests, header, parts).map_err(|error| fault(format!("takes no request: {error}")))?;
         let until = Instant::now() + patience;
         let mut reply = Vec::new();
         let mut buffer = [0; 1 << 16];
@@ -105,6 +97,15 @@ impl Service {
             }
         }
     }
+}
+
+/// Writes a request: the length of its header (four bytes, little-endian), the header with the lengths of the parts, the
+/// parts.
+pub(crate) fn send(requests: &mut File, mut header: Value, parts: &[&[u8]]) -> io::Result<()> {
+    header["parts"] = parts.iter().map(|part| part.len()).collect();
+    let header = header.to_string();
+    let length = (header.len() as u32).to_le_bytes();
+    requests.write_all(&[&length, header.as_bytes(), &parts.concat()].concat())
 }
 
 impl Drop for Service {

@@ -27,6 +27,7 @@ use crate::{
     launch::{Launched, pipe},
     sandbox::failed,
     seccomp,
+    service::send,
     supervise::{at_most_current, set_nonblocking},
 };
 
@@ -295,14 +296,8 @@ impl Process {
         Ok((Answer { results, execution }, sound))
     }
 
-    fn request(&mut self, mut header: serde_json::Value, parts: &[&[u8]]) -> Result<(), SandboxError> {
-        header["parts"] = parts.iter().map(|part| part.len()).collect();
-        let header = header.to_string();
-        let mut message = Vec::with_capacity(4 + header.len() + parts.iter().map(|part| part.len()).sum::<usize>());
-        message.extend_from_slice(&(header.len() as u32).to_le_bytes());
-        message.extend_from_slice(header.as_bytes());
-        parts.iter().for_each(|part| message.extend_from_slice(part));
-        self.requests.write_all(&message).map_err(|error| broken(format!("takes no request: {error}")))
+    fn request(&mut self, header: serde_json::Value, parts: &[&[u8]]) -> Result<(), SandboxError> {
+        send(&mut self.requests, header, parts).map_err(|error| broken(format!("takes no request: {error}")))
     }
 
     /// Waits for the next report. `collect` is called whenever there may be something to read, and once after the report:

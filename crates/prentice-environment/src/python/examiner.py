@@ -6,6 +6,7 @@
 # and the test is executed again, with the values it returned behind the stand-in. Should the test ask something else
 # this time, because it depends on an earlier answer, the candidate is asked again, with the longer list.
 
+import builtins
 import copy
 import math
 import random
@@ -32,10 +33,6 @@ class OtherCall(BaseException):
 class Malformed(BaseException):
     # The candidate wrote what is no answer.
     pass
-
-
-def key_of(arguments, named):
-    return dumps([list(arguments), named])
 
 
 def calls_text(keys):
@@ -315,8 +312,6 @@ def grade(header, data):
     except (Exception, RecursionError) as error:
         return fail("wrong_answer", "%s while comparing" % type(error).__name__)
 
-
-import builtins
 
 PLANS = {"program": plan_program, "reference": plan_reference, "value": plan_value}
 GRADES = {"program": grade_program, "reference": grade_reference, "value": grade_value}

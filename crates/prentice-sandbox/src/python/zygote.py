@@ -96,7 +96,7 @@ class Answer:
         self.lines = []
         self.written = time.monotonic()
 
-    def add(self, text, write=os.write, now=time.monotonic):
+    def add(self, text, now=time.monotonic):
         self.lines.append(text)
         if now() - self.written > 0.05:
             self.flush()
