@@ -35,7 +35,7 @@ fn one_command_then_all_others() {
     for outside in ["http://", "https://", "<script", "<link", "src=", "@import", "url("] {
         assert!(!page.contains(outside), "the page has {outside}");
     }
-    for inside in ["module_", "symlink", "Peak memory", "prentice complete", "Execution"] {
+    for inside in ["module_", "symlink", "Peak memory", "prentice complete", "prentice eval held-out", "Execution"] {
         assert!(page.contains(inside), "the page lacks {inside}");
     }
 

@@ -291,7 +291,10 @@ pub fn next_commands(
     vec![
         command("Complete a line of code", format!("{program} complete {example}{model}")),
         command("Let the model write", format!("{program} model generate --prompt {}{model}", word(prompt))),
-        command("Examine it on more held-out text", format!("{program} eval{model}{}", option("--corpus", &corpus))),
+        command(
+            "Examine it on more held-out text",
+            format!("{program} eval held-out{model}{}", option("--corpus", &corpus)),
+        ),
         command("See what was dropped and why", format!("{program} corpus explain{explained}")),
     ]
 }
