@@ -68,8 +68,10 @@ fn judge(tools: &(Sandbox, Toolchain), task: &Task, completions: &[&str]) -> Vec
             Err(unbridgeable) => return unbridgeable.reason,
         };
         let Ok(candidate) = build(tools, &candidate.sources, &candidate.options) else { return "rejected".into() };
+        // The examiner waits for the candidate, whose limit must come first.
+        let patient = Limits { wall_seconds: limits().wall_seconds + 60.0, ..limits() };
         let (asked, answered) =
-            tools.0.converse((&examiner.command, &limits()), (&candidate.command, &limits())).unwrap();
+            tools.0.converse((&examiner.command, &patient), (&candidate.command, &limits())).unwrap();
         let limited = !matches!(answered.end, End::Exited(_) | End::Signalled(_));
         match asked.end {
             End::Exited(0) => "pass".into(),
