@@ -4,12 +4,15 @@
 //! [`pack()`] lays them into rows of equal length with little padding, and [`TokenShard`] gives the rows back from a
 //! memory-mapped file. [`encode_documents`] does all of it, in parallel, with the same bytes at any thread count.
 //!
+//! [`chat`] lays conversations out as documents, and says which of their tokens a model is to learn.
+//!
 //! Text never becomes a special token, however it is spelled: special tokens are inserted by id only. So a file that
 //! contains `<|endoftext|>` cannot end a document early or pose as a fill-in-the-middle prompt.
 
 // Library code prints nothing: what there is to say goes through events.
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
+pub mod chat;
 mod encode;
 pub mod fim;
 mod pack;
@@ -22,7 +25,7 @@ mod words;
 
 pub use encode::{EncodeError, EncodeOptions, EncodeSummary, encode_documents};
 pub use fim::{FimOptions, infilling_prompt};
-pub use pack::{fill_rate, pack};
+pub use pack::{best_fit, fill_rate, pack};
 pub use pieces::{MINIMUM_CONTEXT, Piece, cut};
 pub use shard::{Row, Segment, ShardError, ShardInfo, ShardWriter, TokenShard, write_shard};
 pub use vocabulary::{MINIMUM_SIZE, SpecialTokens, TRAINING_BYTES, VOCABULARY_FILE, Vocabulary, VocabularyError};

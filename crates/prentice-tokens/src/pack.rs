@@ -16,7 +16,17 @@ use rand::seq::SliceRandom as _;
 pub fn pack(lengths: &[usize], context: usize, seed: Seed) -> Vec<Vec<usize>> {
     let mut order: Vec<usize> = (0..lengths.len()).collect();
     order.sort_by_key(|&piece| std::cmp::Reverse(lengths[piece]));
+    let mut rows = best_fit(lengths, order, context);
+    rows.shuffle(&mut seed.rng());
+    rows
+}
 
+/// Lays pieces, in the order given, each into the fullest row of `context` tokens that still has room for it, or else
+/// into a new one. Rows come in the order in which they were begun.
+///
+/// # Panics
+/// A length is 0 or above `context`.
+pub fn best_fit(lengths: &[usize], order: impl IntoIterator<Item = usize>, context: usize) -> Vec<Vec<usize>> {
     let mut rows: Vec<Vec<usize>> = Vec::new();
     // Rows by the room they have left; a row without room leaves the map.
     let mut rows_by_room: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
@@ -41,7 +51,6 @@ pub fn pack(lengths: &[usize], context: usize, seed: Seed) -> Vec<Vec<usize>> {
             rows_by_room.entry(room - length).or_default().push(row);
         }
     }
-    rows.shuffle(&mut seed.rng());
     rows
 }
 

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use prentice_base::{Rng, Seed, ignore_events};
 use rand::RngExt as _;
 
-use crate::Vocabulary;
+use crate::{VOCABULARY_FILE, Vocabulary};
 
 /// A small program with what trips tokenizers up.
 pub(crate) const PROGRAM: &str = "\
@@ -22,6 +22,23 @@ def greet(name):
 pub(crate) fn vocabulary() -> &'static Vocabulary {
     static VOCABULARY: OnceLock<Vocabulary> = OnceLock::new();
     VOCABULARY.get_or_init(|| Vocabulary::train([PROGRAM; 3].into_iter(), 320, &ignore_events).unwrap())
+}
+
+/// The same with more special tokens, as a user's `tokenizer.json` may have them.
+pub(crate) fn vocabulary_with(special: &[&str]) -> Vocabulary {
+    let directory = tempfile::tempdir().unwrap();
+    vocabulary().save(directory.path()).unwrap();
+    let path = directory.path().join(VOCABULARY_FILE);
+    let mut json: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    let added = json["added_tokens"].as_array_mut().unwrap();
+    for (index, content) in special.iter().enumerate() {
+        let mut token = added[0].clone();
+        token["id"] = (vocabulary().len() + index).into();
+        token["content"] = (*content).into();
+        added.push(token);
+    }
+    std::fs::write(&path, json.to_string()).unwrap();
+    Vocabulary::load(&path).unwrap()
 }
 
 /// Text of `characters` characters, a good part of them blanks, line ends and multi-byte characters.

@@ -275,6 +275,11 @@ impl Vocabulary {
         &self.special
     }
 
+    /// The id of the added token of this spelling, such as `<|im_start|>`; none for tokens that merges reach.
+    pub fn special_token(&self, spelling: &str) -> Option<u32> {
+        self.tokenizer.get_added_vocabulary().get_vocab().get(spelling).copied()
+    }
+
     /// How many tokens there are; ids are below it.
     #[expect(clippy::len_without_is_empty, reason = "a vocabulary is never empty")]
     pub fn len(&self) -> usize {
