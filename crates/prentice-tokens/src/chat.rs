@@ -358,6 +358,26 @@ pub struct ChatTokens {
     pub is_response: Vec<bool>,
 }
 
+impl ChatTokens {
+    /// Where the last response ends; 0 if there is none.
+    pub fn end_of_responses(&self) -> usize {
+        self.is_response.iter().rposition(|is_response| *is_response).map_or(0, |last| last + 1)
+    }
+
+    /// Keeps the first `length` tokens.
+    pub fn truncate(&mut self, length: usize) {
+        self.ids.truncate(length);
+        self.is_response.truncate(length);
+    }
+
+    /// Unmarks all responses but the last.
+    pub fn mark_last_response_only(&mut self) {
+        let end = self.end_of_responses();
+        let start = self.is_response[..end].iter().rposition(|is_response| !is_response).map_or(0, |last| last + 1);
+        self.is_response[..start].fill(false);
+    }
+}
+
 /// A template with the vocabulary that it is spelt in.
 pub struct Chat<'v> {
     template: &'static ChatTemplate,

@@ -19,7 +19,7 @@ use crate::{
     checkpoint::{self, CurvePoint, Evaluation, ResumeError, RunState},
     data::{TrainingRows, batch_of},
     optimiser::{AdamW, AdamWOptions},
-    schedule::Schedule,
+    schedule::{Schedule, expected_steps},
 };
 
 /// When to stop.
@@ -237,40 +237,23 @@ impl Run<'_> {
     /// Settles the number of steps of a time budget once it matters; says whether the run is over.
     fn settle(&self, state: &mut RunState) -> bool {
         if let (None, Budget::Seconds(budget)) = (state.steps, self.options.budget) {
-            let expected = self.expected_steps(state, budget);
-            let begins = match self.options.schedule {
-                Schedule::WarmupStableDecay { .. } => self.options.schedule.decay_start(expected),
-                Schedule::Cosine { .. } => 5,
-            };
-            if state.step >= begins.max(5) || state.seconds >= budget {
-                state.steps = Some(expected.max(state.step));
-            }
+            state.steps = self.options.schedule.settle(budget, state.step, state.seconds);
         }
         state.steps.is_some_and(|steps| state.step >= steps)
-    }
-
-    fn expected_steps(&self, state: &RunState, budget: f64) -> u64 {
-        if state.step == 0 {
-            return 1000;
-        }
-        let left = (budget - state.seconds).max(0.0);
-        state.step + (left / (state.seconds / state.step as f64)) as u64
     }
 
     fn steps(&self, state: &RunState) -> u64 {
         match (state.steps, self.options.budget) {
             (Some(steps), _) => steps,
-            (None, Budget::Seconds(budget)) => self.expected_steps(state, budget),
+            (None, Budget::Seconds(budget)) => expected_steps(budget, state.step, state.seconds),
             (None, _) => unreachable!("only a budget of time is settled late"),
         }
     }
 
     fn step(&mut self, model: &mut Model, optimiser: &mut AdamW, state: &mut RunState) -> Result<(), PretrainError> {
         let began = Instant::now();
-        // Before the number of steps is settled, the rate does not depend on it.
-        let steps = state.steps.unwrap_or(u64::MAX / 2);
-        let warmup = self.options.warmup_steps.min(steps / 5).max(1);
-        let learning_rate = self.options.learning_rate * self.options.schedule.factor(state.step, steps, warmup);
+        let PretrainOptions { learning_rate, warmup_steps, schedule, .. } = *self.options;
+        let learning_rate = schedule.rate(learning_rate, state.step, state.steps, warmup_steps);
         let batch = self.rows.batch(state.step, self.options.batch_rows);
         let loss = model.score_and_differentiate(&mut self.workspace, &batch, &mut self.gradient).mean;
         let norm = optimiser.step(model, &mut self.gradient, learning_rate);

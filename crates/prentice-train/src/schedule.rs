@@ -44,6 +44,24 @@ impl Schedule {
         rising.min(falling)
     }
 
+    /// The learning rate at `step` (from 0), whose peak is `peak`. Warm-up takes `warmup` steps, at most a fifth of
+    /// them; before their number is settled, the rate does not depend on it.
+    pub fn rate(&self, peak: f64, step: u64, steps: Option<u64>, warmup: u64) -> f64 {
+        let steps = steps.unwrap_or(u64::MAX / 2);
+        peak * self.factor(step, steps, warmup.min(steps / 5).max(1))
+    }
+
+    /// The number of steps of a run with a budget of time, once it matters: when the rate begins to fall, or the time
+    /// is up. Until then, none.
+    pub(crate) fn settle(&self, budget: f64, step: u64, seconds: f64) -> Option<u64> {
+        let expected = expected_steps(budget, step, seconds);
+        let begins = match self {
+            Schedule::WarmupStableDecay { .. } => self.decay_start(expected),
+            Schedule::Cosine { .. } => 5,
+        };
+        (step >= begins.max(5) || seconds >= budget).then(|| expected.max(step))
+    }
+
     /// The first step of the decay of a run of `steps` steps; 0 for shapes that always fall.
     pub fn decay_start(&self, steps: u64) -> u64 {
         match *self {
@@ -51,6 +69,15 @@ impl Schedule {
             Schedule::Cosine { .. } => 0,
         }
     }
+}
+
+/// The number of steps in `budget` seconds, as expected after `step` steps in `seconds`.
+pub(crate) fn expected_steps(budget: f64, step: u64, seconds: f64) -> u64 {
+    if step == 0 {
+        return 1000;
+    }
+    let left = (budget - seconds).max(0.0);
+    step + (left / (seconds / step as f64)) as u64
 }
 
 #[cfg(test)]
