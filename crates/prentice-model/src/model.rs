@@ -101,6 +101,27 @@ impl Model {
         })
     }
 
+    /// Scores a batch, asks `loss` for its derivative by the log-probability of each row's target, and adds the gradient
+    /// to `gradient`: for every loss that is a function of log-probabilities.
+    ///
+    /// Rows whose weight in the batch is 0 are not scored, and their derivative is not read; other weights have no
+    /// effect.
+    pub fn score_and_weigh(
+        &self,
+        workspace: &mut Workspace,
+        batch: &Batch,
+        gradient: &mut [f32],
+        loss: impl FnOnce(&TokenLosses) -> Vec<f32> + Send,
+    ) -> TokenLosses {
+        with_team(|| {
+            let mut graph = Graph::training(workspace, &self.parameters, gradient);
+            let x = self.hidden(&mut graph, &batch.tokens, &batch.positions, Context::Documents(&batch.segments));
+            let losses = graph.weighed_cross_entropy(x, self.layout.output(), &batch.targets, &batch.weights, loss);
+            graph.backward();
+            losses
+        })
+    }
+
     /// The logits of every token of a batch: tokens x vocabulary.
     pub fn logits(&self, workspace: &mut Workspace, batch: &Batch) -> Vec<f32> {
         let mut graph = Graph::inference(workspace, &self.parameters);

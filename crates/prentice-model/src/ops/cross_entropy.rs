@@ -25,6 +25,15 @@ pub struct TokenLosses {
     pub mean: f64,
 }
 
+impl TokenLosses {
+    fn new(log_probabilities: Vec<f32>, most_probable: Vec<u32>, weights: &[f32]) -> Self {
+        let weight: f64 = weights.iter().map(|w| f64::from(*w)).sum();
+        let sum: f64 = log_probabilities.iter().zip(weights).map(|(p, w)| -f64::from(*p) * f64::from(*w)).sum();
+        let mean = if weight > 0.0 { sum / weight } else { 0.0 };
+        Self { log_probabilities, most_probable, weight, mean }
+    }
+}
+
 pub(crate) struct CrossEntropy {
     x: Tensor,
     /// The gradient with respect to `x`, computed in the forward pass.
@@ -45,24 +54,75 @@ pub(crate) fn most_probable(isa: crate::kernels::Isa, logits: &[f32]) -> u32 {
     logits.iter().position(|logit| *logit == largest).unwrap_or(0) as u32
 }
 
+/// What is computed for each row in one pass over the logits.
+struct Rows {
+    log_probabilities: Vec<f32>,
+    most_probable: Vec<u32>,
+    /// Of `x`, where the pass differentiates.
+    gradient: Vec<f32>,
+}
+
 impl Graph<'_> {
     /// Cross-entropy of `x W^T` (x: tokens x features, `weight`: vocabulary x features) against `targets`, each counting
     /// `weights` times.
     ///
     /// In training, adds the gradient of the weighted mean to the output weight at once, and keeps that of `x`.
     pub fn cross_entropy(&mut self, x: Tensor, weight: Parameter, targets: &[u32], weights: &[f32]) -> TokenLosses {
+        let total: f64 = weights.iter().map(|w| f64::from(*w)).sum();
+        let normaliser = if total > 0.0 { (1.0 / total) as f32 } else { 0.0 };
+        let is_training = self.is_training();
+        let factors: Vec<f32> = if is_training { weights.iter().map(|w| w * normaliser).collect() } else { vec![] };
+        let rows = self.score_rows(x, weight, targets, weights, is_training.then_some(&*factors));
+        if is_training {
+            self.record(CrossEntropy { x, dx: rows.gradient.into() });
+        }
+        TokenLosses::new(rows.log_probabilities, rows.most_probable, weights)
+    }
+
+    /// The same for any loss that is a function of the log-probabilities of the targets: `loss` is told them and
+    /// answers with its derivative by each. Rows whose weight is 0 are not scored, and their derivative is not read.
+    ///
+    /// Logits are computed twice, before and after the answer, which costs less than keeping them.
+    pub fn weighed_cross_entropy(
+        &mut self,
+        x: Tensor,
+        weight: Parameter,
+        targets: &[u32],
+        weights: &[f32],
+        loss: impl FnOnce(&TokenLosses) -> Vec<f32>,
+    ) -> TokenLosses {
+        let scored = self.score_rows(x, weight, targets, weights, None);
+        let losses = TokenLosses::new(scored.log_probabilities, scored.most_probable, weights);
+        let mut factors = loss(&losses);
+        assert_eq!(factors.len(), x.rows, "a derivative for each row");
+        for (factor, weight) in factors.iter_mut().zip(weights) {
+            *factor = if *weight == 0.0 { 0.0 } else { -*factor };
+        }
+        let rows = self.score_rows(x, weight, targets, weights, Some(&factors));
+        self.record(CrossEntropy { x, dx: rows.gradient.into() });
+        losses
+    }
+
+    /// One pass over the logits. With `factors`, adds the gradient of the sum of `-factor log-probability` to that of
+    /// the output weight, and computes that of `x`.
+    fn score_rows(
+        &mut self,
+        x: Tensor,
+        weight: Parameter,
+        targets: &[u32],
+        weights: &[f32],
+        factors: Option<&[f32]>,
+    ) -> Rows {
         assert!(targets.len() == x.rows && weights.len() == x.rows && x.columns == weight.columns);
         let vocabulary = weight.rows;
-        let training = self.is_training();
         let workspace = &mut *self.workspace;
         let compute = workspace.compute;
         let isa = compute.kernels.isa;
         let keeps_bf16 = compute.keeps_bf16();
-        let total: f64 = weights.iter().map(|w| f64::from(*w)).sum();
-        let normaliser = if total > 0.0 { (1.0 / total) as f32 } else { 0.0 };
         let mut log_probabilities = vec![0.0; x.rows];
         let mut best = vec![0; x.rows];
-        let mut dx = if training { workspace.gradients.buffer(x.rows * x.columns) } else { Vec::new() };
+        let mut dx =
+            if factors.is_some() { workspace.gradients.buffer(x.rows * x.columns) } else { Vec::new() };
         workspace.logits.resize(ROWS.min(x.rows) * vocabulary, 0.0);
         for first in (0..x.rows).step_by(ROWS) {
             let rows = ROWS.min(x.rows - first);
@@ -90,14 +150,14 @@ impl Graph<'_> {
                         }
                         let target = targets[row] as usize;
                         let logit = line[target];
-                        if !training {
+                        if factors.is_none() {
                             best[0] = most_probable(isa, line);
                         }
                         let (log_sum, sum) = log_sum_exp(isa, line);
                         log_probability[0] = logit - log_sum;
-                        if training {
-                            // d loss / d logit = (probability - [is the target]) * weight / total
-                            let factor = weights[row] * normaliser;
+                        if let Some(factors) = factors {
+                            // d loss / d logit = (probability - [is the target]) * factor
+                            let factor = factors[row];
                             if keeps_bf16 {
                                 line[target] -= sum;
                                 scale_to_bf16(isa, line, factor / sum);
@@ -109,7 +169,7 @@ impl Graph<'_> {
                     }
                 });
             }
-            if training {
+            if factors.is_some() {
                 let logits: Operand = if keeps_bf16 {
                     View::rows(Bf16::slice_of(logits), rows, vocabulary, 2 * vocabulary).into()
                 } else {
@@ -123,16 +183,7 @@ impl Graph<'_> {
                 multiply(logits.transposed(), &workspace.packed_activations, Start::Accumulate, dw, weight.columns);
             }
         }
-        let sum: f64 = log_probabilities.iter().zip(weights).map(|(p, w)| -f64::from(*p) * f64::from(*w)).sum();
-        if training {
-            self.record(CrossEntropy { x, dx: dx.into() });
-        }
-        TokenLosses {
-            log_probabilities,
-            most_probable: best,
-            weight: total,
-            mean: if total > 0.0 { sum / total } else { 0.0 },
-        }
+        Rows { log_probabilities, most_probable: best, gradient: dx }
     }
 
     /// The logits of the rows of `x` from `first` on: rows x vocabulary.
@@ -194,6 +245,26 @@ mod tests {
         check_loss_gradient(&[(5, 4), (37, 4)], |graph, p| {
             let x = graph.embedding(&[3, 0, 2, 4], p[0]);
             graph.cross_entropy(x, p[1], &[36, 0, 7, 1], &[1.0, 0.5, 0.0, 2.0]).mean
+        });
+    }
+
+    #[test]
+    fn gradient_of_a_loss_of_log_probabilities() {
+        // A product and a square: the derivative by one log-probability depends on the others.
+        check_loss_gradient(&[(5, 4), (37, 4)], |graph, p| {
+            let x = graph.embedding(&[3, 0, 2, 4], p[0]);
+            let (mut value, is_training) = (0.0, graph.is_training());
+            let mut loss = |l: &[f32]| {
+                value = 0.05 * (f64::from(l[0]) * f64::from(l[3]) + f64::from(l[1]).powi(2));
+                vec![0.05 * l[3], 0.1 * l[1], 9.0, 0.05 * l[0]]
+            };
+            let (targets, weights) = ([36, 0, 7, 1], [1.0, 1.0, 0.0, 1.0]);
+            if is_training {
+                graph.weighed_cross_entropy(x, p[1], &targets, &weights, |scores| loss(&scores.log_probabilities));
+            } else {
+                loss(&graph.cross_entropy(x, p[1], &targets, &weights).log_probabilities);
+            }
+            value
         });
     }
 }
