@@ -22,6 +22,7 @@ mod generate;
 pub mod kernels;
 mod model;
 pub mod ops;
+mod sample;
 mod tape;
 
 pub use architectures::decoder::{ConfigError, DecoderConfig};
@@ -29,4 +30,5 @@ pub use batch::Batch;
 pub use checkpoint::CheckpointError;
 pub use generate::{ContextError, GeneratedToken, Generator, SamplingOptions};
 pub use model::Model;
+pub use sample::{BatchSampler, SampleRequest};
 pub use tape::{Compute, Graph, Parameter, Tensor, Workspace};

@@ -146,6 +146,21 @@ impl Model {
         &mut workspace.logits
     }
 
+    /// Continues many documents by a token each; leaves the logits (documents x vocabulary) in the workspace.
+    pub(crate) fn continue_documents<'w>(
+        &self,
+        workspace: &'w mut Workspace,
+        tokens: &[u32],
+        positions: &[u32],
+        caches: &mut [Vec<KeyValueCache>],
+        active: &[usize],
+    ) -> &'w mut [f32] {
+        let mut graph = Graph::inference(workspace, &self.parameters);
+        let x = self.hidden(&mut graph, tokens, positions, Context::Batched(caches, active));
+        graph.logits(x, 0, self.output());
+        &mut workspace.logits
+    }
+
     fn hidden(&self, graph: &mut Graph, tokens: &[u32], positions: &[u32], context: Context) -> Tensor {
         decoder::hidden_states(&self.config, &self.layout, &self.rotary, graph, tokens, positions, context)
     }

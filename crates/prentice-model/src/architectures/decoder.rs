@@ -321,6 +321,8 @@ pub(crate) enum Context<'c> {
     Documents(&'c Arc<[Segment]>),
     /// From one cache a layer, to which the batch (the continuation of one document) is added.
     Cached(&'c mut [KeyValueCache]),
+    /// From caches of many documents, `[layer][document]`; each row of the batch is the next token of one of them.
+    Batched(&'c mut [Vec<KeyValueCache>], &'c [usize]),
 }
 
 /// The final normalised features of each token: tokens x hidden.
@@ -345,6 +347,9 @@ pub(crate) fn hidden_states(
         let attended = match &mut context {
             Context::Documents(segments) => graph.attention(query_key_value, shape, segments),
             Context::Cached(caches) => graph.cached_attention(query_key_value, shape, &mut caches[index]),
+            Context::Batched(caches, active) => {
+                graph.batched_attention(query_key_value, shape, &mut caches[index], active)
+            }
         };
         let middle = graph.linear(attended, layer.output, None, Some(x));
         let normed = graph.rms_norm(middle, layer.feed_forward_norm, epsilon);

@@ -121,8 +121,7 @@ impl Graph<'_> {
         let keeps_bf16 = compute.keeps_bf16();
         let mut log_probabilities = vec![0.0; x.rows];
         let mut best = vec![0; x.rows];
-        let mut dx =
-            if factors.is_some() { workspace.gradients.buffer(x.rows * x.columns) } else { Vec::new() };
+        let mut dx = if factors.is_some() { workspace.gradients.buffer(x.rows * x.columns) } else { Vec::new() };
         workspace.logits.resize(ROWS.min(x.rows) * vocabulary, 0.0);
         for first in (0..x.rows).step_by(ROWS) {
             let rows = ROWS.min(x.rows - first);
