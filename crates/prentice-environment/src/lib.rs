@@ -21,4 +21,4 @@ pub mod data;
 pub mod suites;
 mod verifier;
 
-pub use verifier::{Judgement, Verifier, Workshop};
+pub use verifier::{Examined, Judgement, Verifier, Workshop};
