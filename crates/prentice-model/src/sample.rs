@@ -26,9 +26,8 @@ pub struct SampleRequest<'p> {
     pub limit: usize,
 }
 
-/// Generates many samples with one model.
-pub struct BatchSampler<'m> {
-    model: &'m Model,
+/// Generates many samples with one model, whose parameters may change between calls.
+pub struct BatchSampler {
     workspace: Workspace,
     /// `[layer][place]`
     caches: Vec<Vec<KeyValueCache>>,
@@ -53,22 +52,33 @@ struct Running {
     generated: Vec<GeneratedToken>,
 }
 
-impl<'m> BatchSampler<'m> {
+impl BatchSampler {
     /// A sampler of up to `places` samples at a time, of up to `context` tokens each, at most the model's own limit.
-    pub fn new(model: &'m Model, compute: Compute, places: usize, context: usize) -> Self {
+    pub fn new(model: &Model, compute: Compute, places: usize, context: usize) -> Self {
         assert!(places > 0, "a sampler needs a place");
         let config = model.config();
         let context = context.min(config.max_position_embeddings);
         let cache = || KeyValueCache::new(compute, config.attention(), context);
         let layers = config.num_hidden_layers;
         Self {
-            model,
             workspace: Workspace::new(compute),
             caches: (0..layers).map(|_| (0..places).map(|_| cache()).collect()).collect(),
             prompt: Prompt { tokens: Vec::new(), caches: (0..layers).map(|_| cache()).collect(), logits: Vec::new() },
             places,
             context,
         }
+    }
+
+    /// Tokens that fit.
+    pub fn context(&self) -> usize {
+        self.context
+    }
+
+    /// To be called after the parameters changed.
+    pub fn parameters_changed(&mut self) {
+        self.workspace.parameters_changed();
+        self.prompt.tokens.clear();
+        self.prompt.logits.clear();
     }
 
     /// Memory held, in bytes.
@@ -85,6 +95,7 @@ impl<'m> BatchSampler<'m> {
     /// A prompt is empty or does not fit; nothing was generated.
     pub fn sample(
         &mut self,
+        model: &Model,
         requests: &[SampleRequest],
         options: &SamplingOptions,
         stop: impl Fn(u32) -> bool + Sync,
@@ -96,19 +107,20 @@ impl<'m> BatchSampler<'m> {
             }
         }
         // One team for all tokens.
-        with_team(|| self.run(requests, options, &stop, &mut done));
+        with_team(|| self.run(model, requests, options, &stop, &mut done));
         Ok(())
     }
 
     fn run(
         &mut self,
+        model: &Model,
         requests: &[SampleRequest],
         options: &SamplingOptions,
         stop: &(impl Fn(u32) -> bool + Sync),
         done: &mut (impl FnMut(usize, Vec<GeneratedToken>) + Send),
     ) {
         let isa = self.workspace.compute.kernels.isa;
-        let vocabulary = self.model.config().vocab_size;
+        let vocabulary = model.config().vocab_size;
         let mut running: Vec<Option<Running>> = (0..self.places).map(|_| None).collect();
         let mut waiting = 0..requests.len();
         loop {
@@ -121,7 +133,7 @@ impl<'m> BatchSampler<'m> {
                         done(number, Vec::new());
                         continue;
                     }
-                    self.compute_prompt(request.prompt);
+                    self.compute_prompt(model, request.prompt);
                     let mut rng = request.seed.rng();
                     let first = choose(isa, &mut self.prompt.logits.clone(), options, &mut rng);
                     let sample = Running { request: number, rng, length: request.prompt.len(), generated: vec![first] };
@@ -142,8 +154,7 @@ impl<'m> BatchSampler<'m> {
             let samples = || running.iter().flatten();
             let tokens: Vec<u32> = samples().filter_map(|sample| Some(sample.generated.last()?.id)).collect();
             let positions: Vec<u32> = samples().map(|sample| sample.length as u32).collect();
-            let logits =
-                self.model.continue_documents(&mut self.workspace, &tokens, &positions, &mut self.caches, &active);
+            let logits = model.continue_documents(&mut self.workspace, &tokens, &positions, &mut self.caches, &active);
             let (logits, places) = (SharedMut::new(logits), SharedMut::new(&mut running));
             for_each_block(active.len().div_ceil(8), |block| {
                 for row in block * 8..((block + 1) * 8).min(active.len()) {
@@ -170,7 +181,7 @@ impl<'m> BatchSampler<'m> {
             || sample.generated.last().is_some_and(|token| stop(token.id))
     }
 
-    fn compute_prompt(&mut self, tokens: &[u32]) {
+    fn compute_prompt(&mut self, model: &Model, tokens: &[u32]) {
         if self.prompt.tokens == tokens && !self.prompt.logits.is_empty() {
             return;
         }
@@ -179,8 +190,7 @@ impl<'m> BatchSampler<'m> {
         for cache in &mut self.prompt.caches {
             cache.truncate(shared);
         }
-        let logits =
-            self.model.continue_document(&mut self.workspace, &tokens[shared..], shared, &mut self.prompt.caches);
+        let logits = model.continue_document(&mut self.workspace, &tokens[shared..], shared, &mut self.prompt.caches);
         self.prompt.logits.clear();
         self.prompt.logits.extend_from_slice(logits);
         self.prompt.tokens.clear();

@@ -135,7 +135,9 @@ fn samples_equal_training_and_do_not_depend_on_their_neighbours() {
                 let requests: Vec<SampleRequest> = numbers.into_iter().map(request).collect();
                 let mut sampler = BatchSampler::new(&model, compute, places, 128);
                 pool.install(|| {
-                    sampler.sample(&requests, &options, stop, |number, tokens| results[number] = tokens).unwrap();
+                    sampler
+                        .sample(&model, &requests, &options, stop, |number, tokens| results[number] = tokens)
+                        .unwrap();
                 });
                 results
             };
@@ -180,6 +182,7 @@ fn samples_follow_the_distribution() {
     let mut sampler = BatchSampler::new(&model, compute, 8, 16);
     sampler
         .sample(
+            &model,
             &requests,
             &options,
             |_| false,
