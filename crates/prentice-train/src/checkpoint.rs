@@ -1,5 +1,5 @@
 //! Training checkpoints: a directory `step-00000042` with the model in Hugging Face layout, the optimiser's state and
-//! the state of the run.
+//! the state of the run, which is whatever the run has to remember as plain data.
 //!
 //! A checkpoint is written beside its final name and renamed when everything is on disk, so that after a crash it is
 //! there completely or not at all. Two are kept: should the last one be damaged, the one before is still good.
@@ -8,16 +8,17 @@ use std::{
     collections::BTreeMap,
     fs::{self, File},
     path::{Path, PathBuf},
+    time::Instant,
 };
 
-use prentice_base::{ContentHash, FileError, HashWriter, files};
+use prentice_base::{ContentHash, Event, Events, FileError, HashWriter, files};
 use prentice_model::{
     CheckpointError, Model,
     checkpoint::{TOKENIZER_FILE, WEIGHTS_FILE, check_vocabulary, write_tensors},
 };
 use prentice_tokens::{Vocabulary, VocabularyError};
 use safetensors::SafeTensors;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::optimiser::{AdamW, AdamWOptions};
 
@@ -25,7 +26,7 @@ const OPTIMISER_FILE: &str = "optimiser.safetensors";
 const STATE_FILE: &str = "state.json";
 const KEPT: usize = 2;
 
-/// Where a run stands.
+/// Where a pre-training run stands.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RunState {
     /// Digest of the options and inputs, which must not change within a run.
@@ -89,20 +90,21 @@ pub enum ResumeError {
     },
 }
 
-/// Writes a checkpoint under `directory` and removes all but the newest two.
+/// Writes a checkpoint of what `state` says after `step` steps under `directory`, and removes all but the newest two.
 ///
 /// # Errors
 /// A file cannot be written; earlier checkpoints stay.
-pub fn save(
+pub fn save<S: Serialize>(
     directory: &Path,
     model: &Model,
     optimiser: &AdamW,
-    state: &RunState,
+    step: u64,
+    state: &S,
     vocabulary: &Vocabulary,
 ) -> Result<PathBuf, FileError> {
     files::create_dir(directory)?;
-    let name = format!("step-{:08}", state.step);
-    let partial = directory.join(format!(".partial-{name}"));
+    let path = path_of(directory, step);
+    let partial = directory.join(format!(".partial-{}", name_of(step)));
     let result = (|| {
         save_model(&partial, model, vocabulary)?;
         let length = [optimiser.mean.len()];
@@ -120,7 +122,6 @@ pub fn save(
         let _ = fs::remove_dir_all(&partial);
         return Err(error);
     }
-    let path = directory.join(&name);
     if path.exists() {
         fs::remove_dir_all(&path).map_err(FileError::new("replace", &path))?;
     }
@@ -133,6 +134,23 @@ pub fn save(
         fs::remove_dir_all(old).map_err(FileError::new("remove", old))?;
     }
     Ok(path)
+}
+
+/// Where the checkpoint after `step` steps lies under `directory`.
+pub fn path_of(directory: &Path, step: u64) -> PathBuf {
+    directory.join(name_of(step))
+}
+
+fn name_of(step: u64) -> String {
+    format!("step-{step:08}")
+}
+
+/// Whether a checkpoint is due after `step` steps: each `every` steps, or a minute after `saved_at` where that is 0.
+pub(crate) fn is_due(every: u64, step: u64, saved_at: Instant) -> bool {
+    match every {
+        0 => saved_at.elapsed().as_secs_f64() > 60.0,
+        every => step.is_multiple_of(every),
+    }
 }
 
 /// Writes a model with its tokenizer: what other programs need to use it.
@@ -192,14 +210,35 @@ pub fn list(directory: &Path) -> Result<Vec<PathBuf>, FileError> {
     Ok(found)
 }
 
+/// The newest checkpoint of those in `paths` (oldest first) that can be read; damaged ones are reported and passed over.
+///
+/// # Errors
+/// There are checkpoints and none can be read: starting over would silently throw away work that may be recoverable.
+pub fn newest<S: DeserializeOwned>(
+    paths: &[PathBuf],
+    events: Events,
+) -> Result<Option<(Model, AdamW, S)>, ResumeError> {
+    let mut first_error = None;
+    for path in paths.iter().rev() {
+        match load(path) {
+            Ok(loaded) => return Ok(Some(loaded)),
+            Err(error) => {
+                events(Event::Warning { message: format!("checkpoint {} is passed over: {error}", path.display()) });
+                first_error.get_or_insert(error);
+            }
+        }
+    }
+    first_error.map_or(Ok(None), Err)
+}
+
 /// Reads a training checkpoint.
 ///
 /// # Errors
 /// A file is missing or damaged.
-pub fn load(path: &Path) -> Result<(Model, AdamW, RunState), ResumeError> {
+pub fn load<S: DeserializeOwned>(path: &Path) -> Result<(Model, AdamW, S), ResumeError> {
     let (model, _) = Model::load(path)?;
     let state_path = path.join(STATE_FILE);
-    let state: RunState =
+    let state: S =
         serde_json::from_slice(&files::read(&state_path)?).map_err(|_| ResumeError::Damaged { path: state_path })?;
     let optimiser_path = path.join(OPTIMISER_FILE);
     let bytes = files::read(&optimiser_path)?;

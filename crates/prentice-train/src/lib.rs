@@ -1,6 +1,7 @@
 //! Training, and the examination of what was learnt.
 //!
 //! * [`pretrain`]: next token and fill-in-the-middle, resumable to the bit.
+//! * [`finetune`]: what all training from a trained model shares, resumable likewise.
 //! * [`optimiser`], [`schedule`]: AdamW, and the learning rate over time.
 //! * [`examine`]: held-out bits per byte, next-token accuracy, single-line infilling, beside two baselines.
 //! * [`plan`]: model size, batch, memory and time from one dial.
@@ -11,6 +12,7 @@
 pub mod checkpoint;
 mod data;
 pub mod examine;
+pub mod finetune;
 pub mod optimiser;
 pub mod plan;
 pub mod pretrain;

@@ -106,7 +106,7 @@ impl AdamW {
 }
 
 /// The Euclidean norm, summed in blocks of fixed size.
-fn norm(isa: Isa, values: &[f32]) -> f64 {
+pub(crate) fn norm(isa: Isa, values: &[f32]) -> f64 {
     let sums: Vec<f64> = values.par_chunks(BLOCK).map(|block| f64::from(sum_of_squares(isa, block))).collect();
     sums.iter().sum::<f64>().sqrt()
 }

@@ -166,18 +166,19 @@ pub fn pretrain(
         compute.precision,
         compute.kernels.to_string(),
     ));
-    let (mut model, mut optimiser, mut state) = match newest(directory, events)? {
-        Some((model, optimiser, state)) if state.run == identity.to_string() => (model, optimiser, state),
-        Some(_) => return Err(PretrainError::AnotherRun { directory: directory.to_owned() }),
-        None => {
-            let optimiser = AdamW::new(inputs.initial.parameters().len(), options.optimiser);
-            (
-                inputs.initial,
-                optimiser,
-                RunState { run: identity.to_string(), steps: fixed_steps, ..RunState::default() },
-            )
-        }
-    };
+    let (mut model, mut optimiser, mut state) =
+        match checkpoint::newest::<RunState>(&checkpoint::list(directory)?, events)? {
+            Some((model, optimiser, state)) if state.run == identity.to_string() => (model, optimiser, state),
+            Some(_) => return Err(PretrainError::AnotherRun { directory: directory.to_owned() }),
+            None => {
+                let optimiser = AdamW::new(inputs.initial.parameters().len(), options.optimiser);
+                (
+                    inputs.initial,
+                    optimiser,
+                    RunState { run: identity.to_string(), steps: fixed_steps, ..RunState::default() },
+                )
+            }
+        };
     let mut run = Run {
         rows: TrainingRows::new(inputs.train, inputs.vocabulary.special().end_of_text, options.seed),
         workspace: Workspace::new(compute),
@@ -200,12 +201,8 @@ pub fn pretrain(
         if run.is_evaluation_due(&state) {
             run.evaluate(&model, &mut state);
         }
-        let due = match options.checkpoint_every {
-            0 => saved_at.elapsed().as_secs_f64() > 60.0,
-            every => state.step.is_multiple_of(every),
-        };
-        if due {
-            checkpoint::save(directory, &model, &optimiser, &state, inputs.vocabulary)?;
+        if checkpoint::is_due(options.checkpoint_every, state.step, saved_at) {
+            checkpoint::save(directory, &model, &optimiser, state.step, &state, inputs.vocabulary)?;
             (saved_at, saved_step) = (Instant::now(), Some(state.step));
         }
     }
@@ -214,30 +211,10 @@ pub fn pretrain(
         saved_step = None;
     }
     if saved_step != Some(state.step) {
-        checkpoint::save(directory, &model, &optimiser, &state, inputs.vocabulary)?;
+        checkpoint::save(directory, &model, &optimiser, state.step, &state, inputs.vocabulary)?;
     }
-    let checkpoint = directory.join(format!("step-{:08}", state.step));
+    let checkpoint = checkpoint::path_of(directory, state.step);
     Ok(Pretrained { model, state, checkpoint })
-}
-
-/// The newest checkpoint that can be read; damaged ones are reported and passed over.
-fn newest(directory: &Path, events: Events) -> Result<Option<(Model, AdamW, RunState)>, PretrainError> {
-    let mut paths = checkpoint::list(directory)?;
-    let mut first_error = None;
-    while let Some(path) = paths.pop() {
-        match checkpoint::load(&path) {
-            Ok(loaded) => return Ok(Some(loaded)),
-            Err(error) => {
-                events(Event::Warning { message: format!("checkpoint {} is passed over: {error}", path.display()) });
-                first_error.get_or_insert(error);
-            }
-        }
-    }
-    match first_error {
-        // Starting over would silently throw away work that may be recoverable.
-        Some(error) => Err(error.into()),
-        None => Ok(None),
-    }
 }
 
 struct Run<'a> {
