@@ -55,6 +55,9 @@ pub struct Examined {
     pub visible: Verdict,
     /// All tests: this decides.
     pub hidden: Verdict,
+    /// Where tests are lists of inputs: how many inputs, visible ones first, were answered rightly before the first that
+    /// was not. A program that ends its process has answered none.
+    pub right: usize,
 }
 
 /// What all verifiers of a run share: toolchains, and the examiners that were built.
@@ -196,12 +199,12 @@ impl Verifier {
             let mut right = 0;
             let verdict = self.verify_program(&both, completion, None, &mut right).verdict;
             let visible = if right >= visible.len() && verdict.is_scorable() { Verdict::Pass } else { verdict.clone() };
-            return Examined { visible, hidden: verdict };
+            return Examined { visible, hidden: verdict, right };
         }
         let seen = Task { hidden_tests: task.visible_tests.clone(), ..task.clone() };
         let visible = if seen.hidden_tests.is_empty() { Verdict::Pass } else { self.verify(&seen, completion).verdict };
         let hidden = if visible == Verdict::Pass { self.verify(task, completion).verdict } else { visible.clone() };
-        Examined { visible, hidden }
+        Examined { visible, hidden, right: 0 }
     }
 
     /// Runs a Python program as a script, in the warm interpreter: it reads and prints, and cannot start processes.

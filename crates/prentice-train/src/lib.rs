@@ -16,4 +16,5 @@ pub mod finetune;
 pub mod optimiser;
 pub mod plan;
 pub mod pretrain;
+pub mod rl;
 pub mod schedule;
