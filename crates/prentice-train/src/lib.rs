@@ -3,6 +3,7 @@
 //! * [`pretrain`]: next token and fill-in-the-middle, resumable to the bit.
 //! * [`optimiser`], [`schedule`]: AdamW, and the learning rate over time.
 //! * [`examine`]: held-out bits per byte, next-token accuracy, single-line infilling, beside two baselines.
+//! * [`objective`]: losses of reinforcement learning and of preferences, as pure functions.
 //! * [`plan`]: model size, batch, memory and time from one dial.
 
 // Library code prints nothing: what there is to say goes through events.
@@ -11,6 +12,7 @@
 pub mod checkpoint;
 mod data;
 pub mod examine;
+pub mod objective;
 pub mod optimiser;
 pub mod plan;
 pub mod pretrain;
