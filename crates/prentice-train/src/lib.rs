@@ -4,6 +4,8 @@
 //! * [`finetune`]: what all training from a trained model shares, resumable likewise.
 //! * [`optimiser`], [`schedule`]: AdamW, and the learning rate over time.
 //! * [`examine`]: held-out bits per byte, next-token accuracy, single-line infilling, beside two baselines.
+//! * [`objective`]: losses of reinforcement learning and of preferences, as pure functions.
+//! * [`rl`]: reinforcement learning from executed tests.
 //! * [`plan`]: model size, batch, memory and time from one dial.
 
 // Library code prints nothing: what there is to say goes through events.
@@ -13,6 +15,7 @@ pub mod checkpoint;
 mod data;
 pub mod examine;
 pub mod finetune;
+pub mod objective;
 pub mod optimiser;
 pub mod plan;
 pub mod pretrain;
