@@ -117,10 +117,10 @@ impl Graph<'_> {
                 };
                 let packed = workspace.packs.backward(compute, weight, self.parameters);
                 multiply(logits, packed, Start::Zero, &mut dx[first * x.columns..][..rows * x.columns], x.columns);
-                workspace.packed_activations.pack(input);
-                let gradient = self.parameter_gradient.as_deref_mut().expect("training");
-                let dw = &mut gradient[weight.range()];
-                multiply(logits.transposed(), &workspace.packed_activations, Start::Accumulate, dw, weight.columns);
+                if let Some(dw) = self.parameter_gradient.as_mut().expect("training").of(weight) {
+                    workspace.packed_activations.pack(input);
+                    multiply(logits.transposed(), &workspace.packed_activations, Start::Accumulate, dw, weight.columns);
+                }
             }
         }
         let sum: f64 = log_probabilities.iter().zip(weights).map(|(p, w)| -f64::from(*p) * f64::from(*w)).sum();
