@@ -5,7 +5,7 @@
 
 use crate::{
     gemm::{Operand, Start, View, multiply},
-    kernels::{Bf16, SharedMut, exp_sum, for_each_block, maximum, scale, vectorised},
+    kernels::{Bf16, SharedMut, dot, exp_sum, for_each_block, maximum, scale, vectorised},
     tape::{Graph, Parameter, Tensor},
 };
 
@@ -79,28 +79,73 @@ impl Graph<'_> {
         TokenLosses::new(rows.log_probabilities, rows.most_probable, weights)
     }
 
-    /// The same for any loss that is a function of the log-probabilities of the targets: `loss` is told them and
-    /// answers with its derivative by each. Rows whose weight is 0 are not scored, and their derivative is not read.
+    /// The same for any loss that is a function of the log-probabilities of the targets and of the values that
+    /// `value_head` (weight and bias) gives each row: `loss` is told both and answers with its derivative by each. Rows
+    /// whose weight is 0 are not scored, and their derivative by the log-probability is not read.
     ///
     /// Logits are computed twice, before and after the answer, which costs less than keeping them.
     pub fn weighed_cross_entropy(
         &mut self,
         x: Tensor,
         weight: Parameter,
+        value_head: Option<(Parameter, Parameter)>,
         targets: &[u32],
         weights: &[f32],
-        loss: impl FnOnce(&TokenLosses) -> Vec<f32>,
+        loss: impl FnOnce(&TokenLosses, &[f32]) -> (Vec<f32>, Vec<f32>),
     ) -> TokenLosses {
         let scored = self.score_rows(x, weight, targets, weights, None);
         let losses = TokenLosses::new(scored.log_probabilities, scored.most_probable, weights);
-        let mut factors = loss(&losses);
-        assert_eq!(factors.len(), x.rows, "a derivative for each row");
+        let values = value_head.map(|head| self.values(x, head)).unwrap_or_default();
+        let (mut factors, d_values) = loss(&losses, &values);
+        assert!(factors.len() == x.rows && d_values.len() == values.len(), "a derivative for each row");
         for (factor, weight) in factors.iter_mut().zip(weights) {
             *factor = if *weight == 0.0 { 0.0 } else { -*factor };
         }
-        let rows = self.score_rows(x, weight, targets, weights, Some(&factors));
+        let mut rows = self.score_rows(x, weight, targets, weights, Some(&factors));
+        if let Some(head) = value_head {
+            self.differentiate_values(x, head, &d_values, &mut rows.gradient);
+        }
         self.record(CrossEntropy { x, dx: rows.gradient.into() });
         losses
+    }
+
+    /// What the value head (weight, 1 x features, and bias, 1 x 1) says of each row.
+    pub fn values(&mut self, x: Tensor, (weight, bias): (Parameter, Parameter)) -> Vec<f32> {
+        let isa = self.workspace.compute.kernels.isa;
+        let (direction, bias) = (self.parameter(weight), self.parameter(bias)[0]);
+        let mut row = vec![0.0; x.columns];
+        let value = |index: usize| {
+            x.read_row(self.workspace.values.get(x), index, &mut row);
+            dot(isa, &row, direction) + bias
+        };
+        (0..x.rows).map(value).collect()
+    }
+
+    /// Adds the gradient of the sum of `d_values value` to the parameters' and to that of `x`. On one thread: two passes
+    /// over a matrix of features.
+    fn differentiate_values(
+        &mut self,
+        x: Tensor,
+        (weight, bias): (Parameter, Parameter),
+        d_values: &[f32],
+        dx: &mut [f32],
+    ) {
+        let direction = self.parameter(weight);
+        let features = self.workspace.values.get(x);
+        let gradient = self.parameter_gradient.as_mut().expect("training");
+        let mut row = vec![0.0; x.columns];
+        for (index, d_value) in d_values.iter().enumerate().filter(|(_, d_value)| **d_value != 0.0) {
+            for (d, w) in dx[index * x.columns..][..x.columns].iter_mut().zip(direction) {
+                *d += d_value * w;
+            }
+            if let Some(d_weight) = gradient.of(weight) {
+                x.read_row(features, index, &mut row);
+                d_weight.iter_mut().zip(&row).for_each(|(d, feature)| *d += d_value * feature);
+            }
+            if let Some(d_bias) = gradient.of(bias) {
+                d_bias[0] += d_value;
+            }
+        }
     }
 
     /// One pass over the logits. With `factors`, adds the gradient of the sum of `-factor log-probability` to that of
@@ -176,10 +221,10 @@ impl Graph<'_> {
                 };
                 let packed = workspace.packs.backward(compute, weight, self.parameters);
                 multiply(logits, packed, Start::Zero, &mut dx[first * x.columns..][..rows * x.columns], x.columns);
-                workspace.packed_activations.pack(input);
-                let gradient = self.parameter_gradient.as_deref_mut().expect("training");
-                let dw = &mut gradient[weight.range()];
-                multiply(logits.transposed(), &workspace.packed_activations, Start::Accumulate, dw, weight.columns);
+                if let Some(dw) = self.parameter_gradient.as_mut().expect("training").of(weight) {
+                    workspace.packed_activations.pack(input);
+                    multiply(logits.transposed(), &workspace.packed_activations, Start::Accumulate, dw, weight.columns);
+                }
             }
         }
         Rows { log_probabilities, most_probable: best, gradient: dx }
@@ -248,20 +293,25 @@ mod tests {
     }
 
     #[test]
-    fn gradient_of_a_loss_of_log_probabilities() {
+    fn gradient_of_a_loss_of_log_probabilities_and_values() {
         // A product and a square: the derivative by one log-probability depends on the others.
-        check_loss_gradient(&[(5, 4), (37, 4)], |graph, p| {
+        check_loss_gradient(&[(5, 4), (37, 4), (1, 4), (1, 1)], |graph, p| {
             let x = graph.embedding(&[3, 0, 2, 4], p[0]);
+            let head = (p[2], p[3]);
             let (mut value, is_training) = (0.0, graph.is_training());
-            let mut loss = |l: &[f32]| {
+            let mut loss = |l: &[f32], v: &[f32]| {
                 value = 0.05 * (f64::from(l[0]) * f64::from(l[3]) + f64::from(l[1]).powi(2));
-                vec![0.05 * l[3], 0.1 * l[1], 9.0, 0.05 * l[0]]
+                value += f64::from(v[0]) * f64::from(v[2]) - f64::from(v[1]).powi(2);
+                (vec![0.05 * l[3], 0.1 * l[1], 9.0, 0.05 * l[0]], vec![v[2], -2.0 * v[1], v[0], 0.0])
             };
             let (targets, weights) = ([36, 0, 7, 1], [1.0, 1.0, 0.0, 1.0]);
             if is_training {
-                graph.weighed_cross_entropy(x, p[1], &targets, &weights, |scores| loss(&scores.log_probabilities));
+                graph.weighed_cross_entropy(x, p[1], Some(head), &targets, &weights, |scores, values| {
+                    loss(&scores.log_probabilities, values)
+                });
             } else {
-                loss(&graph.cross_entropy(x, p[1], &targets, &weights).log_probabilities);
+                let values = graph.values(x, head);
+                loss(&graph.cross_entropy(x, p[1], &targets, &weights).log_probabilities, &values);
             }
             value
         });
