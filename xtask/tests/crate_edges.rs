@@ -18,7 +18,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("prentice-corpus", &["prentice-base"]),
     ("prentice-tokens", &["prentice-base"]),
     ("prentice-model", &["prentice-base", "prentice-tokens"]),
-    ("prentice-train", &["prentice-base", "prentice-tokens", "prentice-model"]),
+    ("prentice-train", &["prentice-base", "prentice-tokens", "prentice-model", "prentice-environment"]),
     ("prentice-sandbox", &["prentice-base"]),
     ("prentice-environment", &["prentice-base", "prentice-sandbox"]),
     ("prentice-eval", &["prentice-base", "prentice-environment"]),

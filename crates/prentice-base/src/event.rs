@@ -52,6 +52,25 @@ pub enum Event {
         /// Estimated seconds until the budget is spent.
         seconds_left: f64,
     },
+    /// A step of reinforcement learning; means are over its attempts.
+    PolicyStep {
+        /// Steps done, from 1.
+        step: u64,
+        /// Steps planned, as estimated now where the budget is time; 0 where unknown.
+        steps: u64,
+        /// Reward that was learnt from.
+        reward: f32,
+        /// Share that passes all tests.
+        solved: f32,
+        /// Share that passes the visible tests.
+        visible: f32,
+        /// Entropy of the policy, in nats a token.
+        entropy: f32,
+        /// Tokens that the policy wrote.
+        length: f32,
+        /// Estimated seconds until the budget is spent.
+        seconds_left: f64,
+    },
     /// A measurement on held-out files during training.
     Evaluated {
         /// After this many steps.

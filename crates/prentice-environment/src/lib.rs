@@ -4,6 +4,7 @@
 //! * [`suites`]: a reader for each standard suite, from published files to tasks.
 //! * [`Verifier`]: the verdict on a completion, and what it cost. One for each thread; all of a run share a [`Workshop`],
 //!   which keeps toolchains and the examiners that were built.
+//! * [`families`]: small tasks made from a grammar, for learning from execution.
 //! * [`bridge`]: examiner and candidate as two programs, in the languages that are not Python.
 //!
 //! Tests and expected values never enter the process of a candidate: it answers calls with plain data, and another
@@ -18,7 +19,8 @@
 
 pub mod bridge;
 pub mod data;
+pub mod families;
 pub mod suites;
 mod verifier;
 
-pub use verifier::{Judgement, Verifier, Workshop};
+pub use verifier::{Examined, Judgement, Verifier, Workshop};

@@ -12,7 +12,9 @@ use std::{
     time::Duration,
 };
 
-use prentice_base::{Check, ContentHash, FailureKind, HashWriter, Limits, Snapshot, Task, Verdict, digest_json};
+use prentice_base::{
+    Check, ContentHash, FailureKind, HashWriter, Limits, Snapshot, Task, TestCase, Verdict, digest_json,
+};
 use prentice_sandbox::{
     Answer, Build, BuildOptions, Built, End, Execution, Language, Sandbox, SandboxError, Service, Toolchain, Work,
     Zygote,
@@ -44,6 +46,18 @@ pub struct Judgement {
     pub wall: Duration,
     /// Largest memory of any one process of the candidate, in bytes.
     pub peak_memory: u64,
+}
+
+/// What visible and hidden tests say of one completion.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Examined {
+    /// The tests that the solver could see.
+    pub visible: Verdict,
+    /// All tests: this decides.
+    pub hidden: Verdict,
+    /// Where tests are lists of inputs: how many inputs, visible ones first, were answered rightly before the first that
+    /// was not. A program that ends its process has answered none.
+    pub right: usize,
 }
 
 /// What all verifiers of a run share: toolchains, and the examiners that were built.
@@ -162,12 +176,35 @@ impl Verifier {
 
     /// The verdict on a completion of a task: `prefix + completion + suffix` is the program.
     pub fn verify(&mut self, task: &Task, completion: &str) -> Judgement {
-        self.verify_program(task, completion, None)
+        self.verify_program(task, completion, None, &mut 0)
     }
 
     /// The verdict on a whole program, which takes the place of prefix, completion and suffix.
     pub fn verify_solution(&mut self, task: &Task, solution: &str) -> Judgement {
-        self.verify_program(task, "", Some(solution))
+        self.verify_program(task, "", Some(solution), &mut 0)
+    }
+
+    /// The verdicts on a completion by the visible tests, and by the visible and the hidden ones together.
+    ///
+    /// Where both are lists of inputs for the reference, they are one execution.
+    pub fn examine(&mut self, task: &Task, completion: &str) -> Examined {
+        if let (
+            [TestCase { check: Check::Reference { inputs: visible, tolerance }, .. }],
+            [TestCase { check: Check::Reference { inputs: hidden, .. }, name }],
+        ) = (&*task.visible_tests, &*task.hidden_tests)
+        {
+            let inputs = [visible.as_slice(), hidden].concat();
+            let check = Check::Reference { inputs, tolerance: *tolerance };
+            let both = Task { hidden_tests: vec![TestCase { name: name.clone(), check }], ..task.clone() };
+            let mut right = 0;
+            let verdict = self.verify_program(&both, completion, None, &mut right).verdict;
+            let visible = if right >= visible.len() && verdict.is_scorable() { Verdict::Pass } else { verdict.clone() };
+            return Examined { visible, hidden: verdict, right };
+        }
+        let seen = Task { hidden_tests: task.visible_tests.clone(), ..task.clone() };
+        let visible = if seen.hidden_tests.is_empty() { Verdict::Pass } else { self.verify(&seen, completion).verdict };
+        let hidden = if visible == Verdict::Pass { self.verify(task, completion).verdict } else { visible.clone() };
+        Examined { visible, hidden, right: 0 }
     }
 
     /// Runs a Python program as a script, in the warm interpreter: it reads and prints, and cannot start processes.
@@ -183,12 +220,20 @@ impl Verifier {
         Ok(python.zygote.run(program, Work::Script { stdin }, limits)?.execution)
     }
 
-    fn verify_program(&mut self, task: &Task, completion: &str, solution: Option<&str>) -> Judgement {
+    /// `right` becomes the number of inputs of a [`Check::Reference`] that were answered rightly before the first that was
+    /// not.
+    fn verify_program(
+        &mut self,
+        task: &Task,
+        completion: &str,
+        solution: Option<&str>,
+        right: &mut usize,
+    ) -> Judgement {
         let mut cost = Cost::default();
         let mut attempt = 0;
         let verdict = loop {
             attempt += 1;
-            match self.attempt(task, completion, solution, &mut cost) {
+            match self.attempt(task, completion, solution, &mut cost, right) {
                 Ok(verdict) => break verdict,
                 Err(Trouble::Hopeless(detail)) => break Verdict::InfrastructureError { detail },
                 Err(Trouble::Harness(error)) if attempt == ATTEMPTS => {
@@ -207,6 +252,7 @@ impl Verifier {
         completion: &str,
         solution: Option<&str>,
         cost: &mut Cost,
+        right: &mut usize,
     ) -> Result<Verdict, Trouble> {
         let Some(language) = bridge::language(task) else {
             return Err(Trouble::Hopeless(format!("task {} is in no language that can be executed", task.id)));
@@ -217,7 +263,7 @@ impl Verifier {
         for test in &task.hidden_tests {
             let verdict = match &test.check {
                 Check::Program { .. } | Check::Reference { .. } => {
-                    self.judge_calls(task, &test.check, completion, solution, cost)?
+                    self.judge_calls(task, &test.check, completion, solution, cost, right)?
                 }
                 Check::Value { .. } | Check::Call { .. } => {
                     self.judge_expression(task, &test.check, solution.unwrap_or(completion), cost)?
@@ -255,6 +301,7 @@ impl Verifier {
         completion: &str,
         solution: Option<&str>,
         cost: &mut Cost,
+        right: &mut usize,
     ) -> Result<Verdict, Trouble> {
         let program = match solution {
             Some(solution) => solution.to_owned(),
@@ -281,7 +328,15 @@ impl Verifier {
                     plan = python.plan(task, check)?.1;
                 }
                 Some("again") => asked = grade["calls"].as_str().map(str::to_owned),
-                _ => return Ok(verdict(&grade, &answer.execution, &limits)),
+                _ => {
+                    let verdict = verdict(&grade, &answer.execution, &limits);
+                    *right = match (&verdict, check) {
+                        (Verdict::Pass, Check::Reference { inputs, .. }) => inputs.len(),
+                        // It ended before it had answered all.
+                        _ => grade["right"].as_u64().or(grade["answers"].as_u64()).unwrap_or(0) as usize,
+                    };
+                    return Ok(verdict);
+                }
             }
         }
         Err(Trouble::Hopeless("the test asks for other calls each time".to_owned()))

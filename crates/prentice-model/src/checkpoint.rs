@@ -2,11 +2,14 @@
 //! which the vocabulary's crate writes).
 //!
 //! The header's metadata carries the digest of the vocabulary the model was trained with, so that a mismatch is an
-//! error and not gibberish. Written by hand rather than with the library's serialiser, whose metadata have no fixed
+//! error and not gibberish. Adapters and a value head are further tensors of the same file, and its metadata say so: what
+//! other programs read of it is the plain model, so hand over [`Model::merged`] or [`Model::save_adapter`] instead.
+//!
+//! Written by hand rather than with the library's serialiser, whose metadata have no fixed
 //! order: the same parameters give the same bytes.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     io::{self, Write},
     path::{Path, PathBuf},
 };
@@ -16,6 +19,7 @@ use safetensors::{Dtype, SafeTensors};
 use serde_json::json;
 
 use crate::{
+    adapters::{AdapterError, LoraOptions},
     architectures::decoder::{ConfigError, DecoderConfig, Layout},
     kernels::{bf16_to_f32, zeroed},
     model::Model,
@@ -29,6 +33,8 @@ pub const WEIGHTS_FILE: &str = "model.safetensors";
 pub const TOKENIZER_FILE: &str = "tokenizer.json";
 
 const VOCABULARY_KEY: &str = "prentice.vocabulary";
+const ADAPTERS_KEY: &str = "prentice.adapters";
+const VALUE_HEAD_KEY: &str = "prentice.value_head";
 
 /// A checkpoint cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +53,35 @@ pub enum CheckpointError {
     /// The configuration asks for something that is not implemented.
     #[error(transparent)]
     Unsupported(#[from] ConfigError),
+    /// The configuration of adapters is not JSON, or a field is missing.
+    #[error("{} has no readable configuration of adapters", path.display())]
+    AdapterConfig {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: serde_json::Error,
+    },
+    /// The adapters ask for something that is not implemented, or do not fit the model.
+    #[error("{}", path.display())]
+    Adapters {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: AdapterError,
+    },
+    /// The adapters were trained on another model.
+    #[error(
+        "the adapters in {} were trained on a model with digest {}, this one has {}",
+        path.display(), expected.short(), found.short()
+    )]
+    Base {
+        /// The file.
+        path: PathBuf,
+        /// Trained on.
+        expected: ContentHash,
+        /// Given.
+        found: ContentHash,
+    },
     /// The weights are truncated or damaged.
     #[error("{} is truncated or damaged", path.display())]
     Damaged {
@@ -94,6 +129,12 @@ impl CheckpointError {
             CheckpointError::Damaged { .. } | CheckpointError::Tensor { .. } => {
                 "copy the checkpoint again, or use an earlier one of the same run".into()
             }
+            CheckpointError::AdapterConfig { .. } => {
+                "LoRA adapters in the layout of PEFT can be read: adapter_config.json and adapter_model.safetensors"
+                    .into()
+            }
+            CheckpointError::Adapters { source, .. } => source.hint(),
+            CheckpointError::Base { .. } => "load the model that the adapters were trained on".into(),
             CheckpointError::Vocabulary { .. } => "use the tokenizer.json that was saved beside the checkpoint".into(),
         }
     }
@@ -115,6 +156,12 @@ impl Model {
         if let Some(digest) = vocabulary {
             metadata.insert(VOCABULARY_KEY.to_owned(), digest.to_string());
         }
+        if let Some(adapters) = self.adapters() {
+            metadata.insert(ADAPTERS_KEY.to_owned(), serde_json::to_string(adapters).expect("plain data"));
+        }
+        if self.value_head().is_some() {
+            metadata.insert(VALUE_HEAD_KEY.to_owned(), "true".to_owned());
+        }
         write_tensors(&directory.join(WEIGHTS_FILE), &metadata, &tensors)?;
         let mut config = serde_json::to_vec_pretty(self.config()).expect("a configuration is plain data");
         config.push(b'\n');
@@ -132,44 +179,73 @@ impl Model {
         config.validate()?;
         let path = directory.join(WEIGHTS_FILE);
         let bytes = files::read(&path)?;
-        let damaged = |source| CheckpointError::Damaged { path: path.clone(), source };
-        let file = SafeTensors::deserialize(&bytes).map_err(damaged)?;
-        let (_, header) = SafeTensors::read_metadata(&bytes).map_err(damaged)?;
-        let vocabulary = header
-            .metadata()
-            .as_ref()
-            .and_then(|metadata| metadata.get(VOCABULARY_KEY))
-            .and_then(|digest| digest.parse().ok());
-
-        let layout = Layout::new(&config);
+        let file = TensorFile::parse(&path, &bytes)?;
+        let adapters: Option<LoraOptions> = match file.metadata.get(ADAPTERS_KEY) {
+            Some(text) => Some(
+                serde_json::from_str(text)
+                    .map_err(|source| CheckpointError::AdapterConfig { path: path.clone(), source })?,
+            ),
+            None => None,
+        };
+        if let Some(adapters) = &adapters {
+            adapters.validate(&config).map_err(|source| CheckpointError::Adapters { path: path.clone(), source })?;
+        }
+        let layout = Layout::new(&config, adapters.as_ref(), file.metadata.contains_key(VALUE_HEAD_KEY));
         let mut parameters = zeroed(layout.length);
         for tensor in &layout.tensors {
-            let problem =
-                |problem: String| CheckpointError::Tensor { path: path.clone(), tensor: tensor.name.clone(), problem };
-            let view = file.tensor(&tensor.name).map_err(|_| problem("is missing".into()))?;
-            if view.shape() != tensor.shape {
-                return Err(problem(format!(
-                    "has shape {:?}, the configuration says {:?}",
-                    view.shape(),
-                    tensor.shape
-                )));
-            }
-            let target = &mut parameters[tensor.range.clone()];
-            match view.dtype() {
-                Dtype::F32 => {
-                    for (value, bytes) in target.iter_mut().zip(view.data().chunks_exact(4)) {
-                        *value = f32::from_le_bytes(bytes.try_into().expect("four bytes"));
-                    }
-                }
-                Dtype::BF16 => {
-                    for (value, bytes) in target.iter_mut().zip(view.data().chunks_exact(2)) {
-                        *value = bf16_to_f32(u16::from_le_bytes(bytes.try_into().expect("two bytes")));
-                    }
-                }
-                other => return Err(problem(format!("has type {other:?}, F32 and BF16 can be read"))),
-            }
+            file.read(&tensor.name, &tensor.shape, &mut parameters[tensor.range.clone()])?;
         }
-        Ok((Self::from_parameters(config, parameters)?, vocabulary))
+        let vocabulary = file.metadata.get(VOCABULARY_KEY).and_then(|digest| digest.parse().ok());
+        Ok((Self::assemble(config, layout, parameters), vocabulary))
+    }
+}
+
+/// A parsed `.safetensors` file.
+pub(crate) struct TensorFile<'b> {
+    path: &'b Path,
+    tensors: SafeTensors<'b>,
+    pub(crate) metadata: HashMap<String, String>,
+}
+
+impl<'b> TensorFile<'b> {
+    pub(crate) fn parse(path: &'b Path, bytes: &'b [u8]) -> Result<Self, CheckpointError> {
+        let damaged = |source| CheckpointError::Damaged { path: path.to_owned(), source };
+        let tensors = SafeTensors::deserialize(bytes).map_err(damaged)?;
+        let (_, header) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
+        Ok(Self { path, tensors, metadata: header.metadata().clone().unwrap_or_default() })
+    }
+
+    /// The names of all tensors.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.tensors.names().into_iter()
+    }
+
+    /// What is wrong with a tensor.
+    pub(crate) fn problem(&self, name: &str, problem: String) -> CheckpointError {
+        CheckpointError::Tensor { path: self.path.to_owned(), tensor: name.to_owned(), problem }
+    }
+
+    /// Reads a tensor, which must have this shape.
+    pub(crate) fn read(&self, name: &str, shape: &[usize], target: &mut [f32]) -> Result<(), CheckpointError> {
+        let problem = |problem: String| self.problem(name, problem);
+        let view = self.tensors.tensor(name).map_err(|_| problem("is missing".into()))?;
+        if view.shape() != shape {
+            return Err(problem(format!("has shape {:?}, the configuration says {shape:?}", view.shape())));
+        }
+        match view.dtype() {
+            Dtype::F32 => {
+                for (value, bytes) in target.iter_mut().zip(view.data().chunks_exact(4)) {
+                    *value = f32::from_le_bytes(bytes.try_into().expect("four bytes"));
+                }
+            }
+            Dtype::BF16 => {
+                for (value, bytes) in target.iter_mut().zip(view.data().chunks_exact(2)) {
+                    *value = bf16_to_f32(u16::from_le_bytes(bytes.try_into().expect("two bytes")));
+                }
+            }
+            other => return Err(problem(format!("has type {other:?}, F32 and BF16 can be read"))),
+        }
+        Ok(())
     }
 }
 

@@ -5,7 +5,7 @@ use rand::Rng as _;
 use prentice_base::{Rng, Seed};
 
 use crate::{
-    kernels::with_team,
+    kernels::{Isa, with_team},
     model::Model,
     ops::{KeyValueCache, cross_entropy},
     tape::{Compute, Workspace},
@@ -143,25 +143,49 @@ impl<'m> Generator<'m> {
         let mut generated: Vec<GeneratedToken> = Vec::new();
         let mut next: Vec<u32> = prompt[self.tokens.len()..].to_vec();
         while generated.len() < limit && self.tokens.len() + next.len() <= self.context {
-            let logits = self.feed(&next)?;
-            let id = choose(isa, logits, options, &mut rng);
-            let logit = logits[id as usize];
-            let (log_sum, _) = cross_entropy::log_sum_exp(isa, logits);
-            generated.push(GeneratedToken { id, log_probability: logit - log_sum });
-            if stop(id) {
+            let token = choose(isa, self.feed(&next)?, options, &mut rng);
+            generated.push(token);
+            if stop(token.id) {
                 break;
             }
             next.clear();
-            next.push(id);
+            next.push(token.id);
         }
         Ok(generated)
     }
 }
 
-fn choose(isa: crate::kernels::Isa, logits: &[f32], options: &SamplingOptions, rng: &mut Rng) -> u32 {
-    if options.temperature <= 0.0 {
-        return cross_entropy::most_probable(isa, logits);
+/// Chooses the token that follows, by its logits, which are lost.
+pub(crate) fn choose(isa: Isa, logits: &mut [f32], options: &SamplingOptions, rng: &mut Rng) -> GeneratedToken {
+    let is_plain = options.temperature == 1.0 && options.top_k == 0 && options.top_p >= 1.0;
+    if !is_plain {
+        let id = if options.temperature <= 0.0 {
+            cross_entropy::most_probable(isa, logits)
+        } else {
+            choose_among_likely(logits, options, rng)
+        };
+        let logit = logits[id as usize];
+        return GeneratedToken { id, log_probability: logit - cross_entropy::log_sum_exp(isa, logits).0 };
     }
+    // From the model's own distribution: one draw, one pass over the exponentials that the log-probability needs anyway.
+    let unshifted: Vec<f32> = logits.to_vec();
+    let (log_sum, _) = cross_entropy::log_sum_exp(isa, logits);
+    let total: f64 = logits.iter().map(|exponential| f64::from(*exponential)).sum();
+    let mut left = uniform(rng) * total;
+    let found = logits.iter().position(|exponential| {
+        left -= f64::from(*exponential);
+        left < 0.0
+    });
+    // Rounding may leave a remainder beyond the last.
+    let id = found.unwrap_or_else(|| cross_entropy::most_probable(isa, &unshifted) as usize);
+    GeneratedToken { id: id as u32, log_probability: unshifted[id] - log_sum }
+}
+
+fn uniform(rng: &mut Rng) -> f64 {
+    (rng.next_u64() >> 11) as f64 / (1u64 << 53) as f64
+}
+
+fn choose_among_likely(logits: &[f32], options: &SamplingOptions, rng: &mut Rng) -> u32 {
     let mut candidates: Vec<(u32, f32)> = (0..).zip(logits.iter().copied()).collect();
     // By logit, ties by id: the order does not depend on the sorting algorithm.
     let order = |a: &(u32, f32), b: &(u32, f32)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
@@ -188,7 +212,7 @@ fn choose(isa: crate::kernels::Isa, logits: &[f32], options: &SamplingOptions, r
         candidates.truncate(enough + 1);
         total = candidates.iter().map(|(_, p)| f64::from(*p)).sum();
     }
-    let mut left = (rng.next_u64() >> 11) as f64 / (1u64 << 53) as f64 * total;
+    let mut left = uniform(rng) * total;
     for (id, probability) in &candidates {
         left -= f64::from(*probability);
         if left < 0.0 {

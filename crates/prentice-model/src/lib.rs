@@ -14,6 +14,7 @@
 // Kernels walk several arrays in step; an index says so more plainly than nested zips.
 #![allow(clippy::needless_range_loop)]
 
+pub mod adapters;
 pub mod architectures;
 mod batch;
 pub mod checkpoint;
@@ -22,11 +23,16 @@ mod generate;
 pub mod kernels;
 mod model;
 pub mod ops;
+mod peft;
+mod sample;
 mod tape;
 
+pub use adapters::{AdapterError, LoraOptions, LoraTarget};
 pub use architectures::decoder::{ConfigError, DecoderConfig};
 pub use batch::Batch;
 pub use checkpoint::CheckpointError;
 pub use generate::{ContextError, GeneratedToken, Generator, SamplingOptions};
 pub use model::Model;
-pub use tape::{Compute, Graph, Parameter, Tensor, Workspace};
+pub use peft::{ADAPTER_CONFIG_FILE, ADAPTER_WEIGHTS_FILE};
+pub use sample::{BatchSampler, SampleRequest};
+pub use tape::{Compute, Graph, Parameter, Tensor, Weights, Workspace};

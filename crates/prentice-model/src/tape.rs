@@ -62,6 +62,49 @@ impl Parameter {
     }
 }
 
+/// All parameters of a model, the first of which may be frozen: they are read, and have no gradient.
+#[derive(Clone, Copy)]
+pub struct Weights<'a> {
+    values: &'a [f32],
+    /// How many are frozen.
+    frozen: usize,
+    /// Stands for the values of the frozen ones.
+    identity: u64,
+}
+
+impl<'a> Weights<'a> {
+    /// Parameters that are all trained.
+    pub fn trained(values: &'a [f32]) -> Self {
+        Self { values, frozen: 0, identity: 0 }
+    }
+
+    /// Parameters of which the first `frozen` stay as they are. As long as `identity` is the same, so are their values,
+    /// and a workspace keeps their packed forms.
+    pub fn partly_frozen(values: &'a [f32], frozen: usize, identity: u64) -> Self {
+        Self { values, frozen, identity }
+    }
+
+    /// Whether the parameter has no gradient.
+    pub(crate) fn freezes(&self, parameter: Parameter) -> bool {
+        parameter.offset < self.frozen
+    }
+}
+
+/// The gradient of the parameters that are trained.
+pub(crate) struct ParameterGradient<'a> {
+    /// Index of the first trained parameter.
+    start: usize,
+    values: &'a mut [f32],
+}
+
+impl ParameterGradient<'_> {
+    /// The gradient of `parameter`, to be added to; none where it is frozen.
+    pub(crate) fn of(&mut self, parameter: Parameter) -> Option<&mut [f32]> {
+        let range = parameter.range();
+        (range.start >= self.start).then(|| &mut self.values[range.start - self.start..range.end - self.start])
+    }
+}
+
 /// A matrix of activations on the tape: row-major.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tensor {
@@ -69,6 +112,8 @@ pub struct Tensor {
     pub(crate) offset: usize,
     /// Whether the elements are bf16, two to a number of the arena.
     pub(crate) bf16: bool,
+    /// Whether it is known that no trained parameter has a part in it, so that nobody needs its gradient.
+    pub(crate) constant: bool,
     /// Rows (tokens).
     pub rows: usize,
     /// Columns (features).
@@ -82,6 +127,18 @@ impl Tensor {
         if self.bf16 { elements.div_ceil(2) } else { elements }
     }
 
+    /// Copies a row out of the memory of this tensor.
+    pub(crate) fn read_row(&self, memory: &[f32], row: usize, out: &mut [f32]) {
+        let range = row * self.columns..(row + 1) * self.columns;
+        if self.bf16 {
+            for (value, element) in out.iter_mut().zip(&Bf16::slice_of(memory)[range]) {
+                *value = element.to_f32();
+            }
+        } else {
+            out.copy_from_slice(&memory[range]);
+        }
+    }
+
     /// Memory of this tensor as an operand of a matrix product.
     pub(crate) fn operand<'v>(&self, memory: &'v [f32]) -> Operand<'v> {
         if self.bf16 {
@@ -89,6 +146,11 @@ impl Tensor {
         } else {
             View::rows(memory, self.rows, self.columns, self.columns).into()
         }
+    }
+
+    /// Memory of this tensor's gradient likewise: half as long where who made the gradient kept it in bf16.
+    pub(crate) fn gradient_operand<'v>(&self, memory: &'v [f32]) -> Operand<'v> {
+        Tensor { bf16: memory.len() < self.rows * self.columns, ..*self }.operand(memory)
     }
 }
 
@@ -120,7 +182,7 @@ impl Values {
     }
 
     fn allocate_as(&mut self, bf16: bool, rows: usize, columns: usize) -> Tensor {
-        let tensor = Tensor { id: self.tensors, offset: self.used, bf16, rows, columns };
+        let tensor = Tensor { id: self.tensors, offset: self.used, bf16, constant: false, rows, columns };
         self.tensors += 1;
         // Rounded up to whole cache lines.
         self.used += tensor.len().next_multiple_of(16);
@@ -249,33 +311,47 @@ impl Gradients {
     }
 }
 
-/// Packed forms of weight matrices, made on first use after each change of the parameters.
+/// Packed forms of weight matrices, made on first use after each change of the values.
 #[derive(Default)]
 pub(crate) struct WeightPacks {
     version: u64,
-    packs: HashMap<(Parameter, bool), (u64, PackedB)>,
+    packs: HashMap<(Parameter, bool), (Option<Packed>, PackedB)>,
+}
+
+/// What was packed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Packed {
+    /// Frozen values with this identity.
+    Frozen(u64),
+    /// Trained values of this version.
+    Trained(u64),
 }
 
 impl WeightPacks {
     /// W^T as right operand, for `x W^T`.
-    pub(crate) fn forward(&mut self, compute: Compute, weight: Parameter, parameters: &[f32]) -> &PackedB {
+    pub(crate) fn forward(&mut self, compute: Compute, weight: Parameter, parameters: Weights) -> &PackedB {
         self.pack(compute, weight, parameters, true)
     }
 
     /// W as right operand, for `dy W`.
-    pub(crate) fn backward(&mut self, compute: Compute, weight: Parameter, parameters: &[f32]) -> &PackedB {
+    pub(crate) fn backward(&mut self, compute: Compute, weight: Parameter, parameters: Weights) -> &PackedB {
         self.pack(compute, weight, parameters, false)
     }
 
-    fn pack(&mut self, compute: Compute, weight: Parameter, parameters: &[f32], transposed: bool) -> &PackedB {
-        let (version, packed) = self
+    fn pack(&mut self, compute: Compute, weight: Parameter, parameters: Weights, transposed: bool) -> &PackedB {
+        let current = if parameters.freezes(weight) {
+            Packed::Frozen(parameters.identity)
+        } else {
+            Packed::Trained(self.version)
+        };
+        let (content, packed) = self
             .packs
             .entry((weight, transposed))
-            .or_insert_with(|| (u64::MAX, PackedB::empty(compute.kernels, compute.precision)));
-        if *version != self.version {
-            let view = weight.view(parameters);
+            .or_insert_with(|| (None, PackedB::empty(compute.kernels, compute.precision)));
+        if *content != Some(current) {
+            let view = weight.view(parameters.values);
             packed.pack(if transposed { view.transposed() } else { view });
-            *version = self.version;
+            *content = Some(current);
         }
         packed
     }
@@ -307,7 +383,7 @@ impl Workspace {
         }
     }
 
-    /// To be called after the parameters changed: packed weights are out of date.
+    /// To be called after the parameters changed: packed weights are out of date, except those of frozen ones.
     pub fn parameters_changed(&mut self) {
         self.packs.version += 1;
     }
@@ -326,24 +402,26 @@ impl Workspace {
 /// Records operations while they compute.
 pub struct Graph<'a> {
     pub(crate) workspace: &'a mut Workspace,
-    pub(crate) parameters: &'a [f32],
-    /// The gradient of the parameters; `None` in inference.
-    pub(crate) parameter_gradient: Option<&'a mut [f32]>,
+    pub(crate) parameters: Weights<'a>,
+    /// The gradient of the trained parameters; `None` in inference.
+    pub(crate) parameter_gradient: Option<ParameterGradient<'a>>,
 }
 
 impl<'a> Graph<'a> {
-    /// A graph for training: everything is kept for [`Graph::backward`], which adds to `gradient`.
-    pub fn training(workspace: &'a mut Workspace, parameters: &'a [f32], gradient: &'a mut [f32]) -> Self {
-        assert_eq!(parameters.len(), gradient.len());
+    /// A graph for training: everything is kept for [`Graph::backward`], which adds to `gradient`, that of the trained
+    /// parameters.
+    pub fn training(workspace: &'a mut Workspace, parameters: Weights<'a>, gradient: &'a mut [f32]) -> Self {
+        assert_eq!(parameters.values.len() - parameters.frozen, gradient.len(), "one gradient a trained parameter");
+        let gradient = ParameterGradient { start: parameters.frozen, values: gradient };
         Self::new(workspace, parameters, Some(gradient))
     }
 
     /// A graph for inference: values below the last [`Graph::mark`] are kept, others may be overwritten.
-    pub fn inference(workspace: &'a mut Workspace, parameters: &'a [f32]) -> Self {
+    pub fn inference(workspace: &'a mut Workspace, parameters: Weights<'a>) -> Self {
         Self::new(workspace, parameters, None)
     }
 
-    fn new(workspace: &'a mut Workspace, parameters: &'a [f32], gradient: Option<&'a mut [f32]>) -> Self {
+    fn new(workspace: &'a mut Workspace, parameters: Weights<'a>, gradient: Option<ParameterGradient<'a>>) -> Self {
         workspace.values.reset();
         workspace.operations.clear();
         Self { workspace, parameters, parameter_gradient: gradient }
@@ -399,6 +477,6 @@ impl<'a> Graph<'a> {
     }
 
     pub(crate) fn parameter(&self, parameter: Parameter) -> &'a [f32] {
-        &self.parameters[parameter.range()]
+        &self.parameters.values[parameter.range()]
     }
 }

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use prentice_base::Seed;
 use prentice_model::{
-    Batch, Compute, DecoderConfig, Generator, Model, SamplingOptions, Workspace,
+    Batch, BatchSampler, Compute, DecoderConfig, GeneratedToken, Generator, Model, SampleRequest, SamplingOptions,
+    Workspace,
     kernels::{Kernels, Precision},
     ops::AttentionShape,
 };
@@ -108,6 +109,105 @@ fn generation_equals_training_bit_for_bit() {
             assert_eq!(scored.log_probabilities, trained.log_probabilities);
         }
     }
+}
+
+/// A sample does not depend on what runs beside it, on the number of places, or on threads; and its log-probabilities
+/// are the trainer's, to the last bit.
+#[test]
+fn samples_equal_training_and_do_not_depend_on_their_neighbours() {
+    for kernels in Kernels::available() {
+        for precision in [Precision::F32, Precision::Bf16] {
+            let compute = Compute { kernels, precision };
+            let model = small_model(true);
+            let prompts: Vec<Vec<u32>> =
+                [33u32, 50, 1].map(|length| (0..length).map(|i| i * 31 % 300).collect()).into();
+            let options = SamplingOptions { temperature: 1.0, top_k: 0, top_p: 1.0, seed: Seed(0) };
+            let request = |number: usize| SampleRequest {
+                prompt: &prompts[number / 4],
+                seed: Seed(9).derive("sample", number as u64),
+                limit: 90,
+            };
+            // About one in 30 tokens ends a sample, so places become free at different times.
+            let stop = |token: u32| token.is_multiple_of(30);
+            let sample = |places: usize, threads: usize, numbers: Vec<usize>| {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+                let mut results: Vec<Vec<GeneratedToken>> = vec![Vec::new(); numbers.len()];
+                let requests: Vec<SampleRequest> = numbers.into_iter().map(request).collect();
+                let mut sampler = BatchSampler::new(&model, compute, places, 128);
+                pool.install(|| {
+                    sampler
+                        .sample(&model, &requests, &options, stop, |number, tokens| results[number] = tokens)
+                        .unwrap();
+                });
+                results
+            };
+            let all: Vec<usize> = (0..12).collect();
+            let samples = sample(5, 2, all.clone());
+            assert_eq!(samples, sample(12, 1, all.clone()), "{kernels} {precision}");
+            assert_eq!(samples, sample(1, 3, all), "{kernels} {precision}");
+            assert_eq!(samples[7..8], sample(2, 1, vec![7]), "{kernels} {precision}");
+            assert_ne!(samples[0], samples[1], "samples of one prompt differ");
+            assert!(samples.iter().map(Vec::len).collect::<std::collections::BTreeSet<_>>().len() > 3);
+
+            let mut documents = Vec::new();
+            for (number, sample) in samples.iter().enumerate() {
+                let mut document = request(number).prompt.to_vec();
+                document.extend(sample.iter().map(|token| token.id));
+                documents.push(document);
+            }
+            let batch = Batch::new(documents.iter().map(Vec::as_slice));
+            let scored = model.score(&mut Workspace::new(compute), &batch);
+            for ((number, sample), segment) in samples.iter().enumerate().zip(batch.segments.iter()) {
+                let first = segment.start + request(number).prompt.len() - 1;
+                for (i, token) in sample.iter().enumerate() {
+                    assert_eq!(token.log_probability.to_bits(), scored.log_probabilities[first + i].to_bits());
+                }
+            }
+        }
+    }
+}
+
+/// The frequencies of sampled tokens are the model's probabilities.
+#[test]
+fn samples_follow_the_distribution() {
+    let model = small_model(false);
+    let compute = Compute { kernels: Kernels::detect(), precision: Precision::F32 };
+    let prompt = [7, 3, 11];
+    let requests: Vec<SampleRequest> = (0..4000)
+        .map(|number| SampleRequest { prompt: &prompt, seed: Seed(1).derive("sample", number), limit: 1 })
+        .collect();
+    let options = SamplingOptions { temperature: 1.0, top_k: 0, top_p: 1.0, seed: Seed(0) };
+    let mut counts = vec![0.0f64; 300];
+    let mut probabilities = vec![0.0f64; 300];
+    let mut sampler = BatchSampler::new(&model, compute, 8, 16);
+    sampler
+        .sample(
+            &model,
+            &requests,
+            &options,
+            |_| false,
+            |_, tokens| {
+                counts[tokens[0].id as usize] += 1.0;
+                probabilities[tokens[0].id as usize] = f64::from(tokens[0].log_probability).exp();
+            },
+        )
+        .unwrap();
+    // Pearson's statistic over the tokens that are expected often enough, all others as one.
+    let (mut statistic, mut classes, mut rest, mut rest_expected) = (0.0, 0, 0.0, 4000.0);
+    for (count, probability) in counts.iter().zip(&probabilities) {
+        let expected = probability * 4000.0;
+        if expected >= 10.0 {
+            statistic += (count - expected).powi(2) / expected;
+            rest_expected -= expected;
+            classes += 1;
+        } else {
+            rest += count;
+        }
+    }
+    statistic += (rest - rest_expected).powi(2) / rest_expected;
+    let freedom = f64::from(classes);
+    assert!(classes > 5, "{classes}");
+    assert!(statistic < freedom + 4.0 * (2.0 * freedom).sqrt(), "{statistic} at {freedom} degrees of freedom");
 }
 
 #[test]

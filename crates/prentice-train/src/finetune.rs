@@ -157,7 +157,7 @@ pub fn identity(
 
 /// How many numbers of a model are trained: the length of gradients.
 pub fn trainable(model: &Model) -> usize {
-    model.parameters().len()
+    model.trainable().len()
 }
 
 impl<S: Serialize + DeserializeOwned + Default> FineTuning<S> {

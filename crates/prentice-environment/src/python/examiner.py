@@ -226,7 +226,7 @@ def grade_reference(plan, answers):
         mark, content = answers[number]
         if mark != "value":
             error = rebuild(content)
-            return fail(kind_of(error), described(error))
+            return fail(kind_of(error), described(error)) | {"right": number}
         value = value_of(content)
         try:
             same = bool(value == expected)
@@ -240,7 +240,8 @@ def grade_reference(plan, answers):
         except Exception:
             same = False
         if not same:
-            return fail("wrong_answer", "input %d: returned %s, expected %s" % (number, shown(value), shown(expected)))
+            detail = "input %d: returned %s, expected %s" % (number, shown(value), shown(expected))
+            return fail("wrong_answer", detail) | {"right": number}
     return {"verdict": "pass"}
 
 

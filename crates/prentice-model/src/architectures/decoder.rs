@@ -13,8 +13,9 @@ use serde::{Deserialize, Serialize};
 use prentice_base::Seed;
 
 use crate::{
+    adapters::{LoraOptions, LoraTarget},
     kernels::zeroed,
-    ops::{AttentionShape, KeyValueCache, RotaryTable, Segment},
+    ops::{AttentionShape, KeyValueCache, LowRankAdapter, LowRankPart, RotaryTable, Segment},
     tape::{Compute, Graph, Parameter, Tensor},
 };
 
@@ -201,6 +202,7 @@ impl DecoderConfig {
 
     /// Activations, in f32 numbers, that a pass over `tokens` tokens keeps: all of them where a backward pass follows,
     /// else those of a single layer.
+    /// Those of adapters come on top: [`LoraOptions::activations`].
     pub fn activations(&self, tokens: usize, training: bool, compute: Compute) -> usize {
         let shape = self.attention();
         let (hidden, between) = (self.hidden_size, self.intermediate_size);
@@ -216,9 +218,44 @@ impl DecoderConfig {
         tensor(hidden) + layers * a_layer + norm
     }
 
-    /// Number of parameters.
+    /// Number of parameters, adapters and value head not counted.
     pub fn parameter_count(&self) -> usize {
-        Layout::new(self).length
+        Layout::new(self, None, false).length
+    }
+
+    /// The linear layers of a block.
+    pub(crate) fn linear_layers(&self) -> [LinearShape; 4] {
+        use LoraTarget::{DownProj, GateProj, KProj, OProj, QProj, UpProj, VProj};
+        let shape = self.attention();
+        let (hidden, between) = (self.hidden_size, self.intermediate_size);
+        let (queries, keys) = (shape.heads * shape.head, shape.key_value_heads * shape.head);
+        [
+            LinearShape { parts: &[QProj, KProj, VProj], rows: vec![queries, keys, keys], columns: hidden },
+            LinearShape { parts: &[OProj], rows: vec![hidden], columns: queries },
+            LinearShape { parts: &[GateProj, UpProj], rows: vec![between, between], columns: hidden },
+            LinearShape { parts: &[DownProj], rows: vec![hidden], columns: between },
+        ]
+    }
+}
+
+/// Projections of the same input, whose weights are one matrix.
+pub(crate) struct LinearShape {
+    pub(crate) parts: &'static [LoraTarget],
+    /// Features that each part makes.
+    pub(crate) rows: Vec<usize>,
+    /// Features that all of them read.
+    pub(crate) columns: usize,
+}
+
+impl LinearShape {
+    /// The parts with an adapter: which, the first row of its weight, and the number of rows.
+    pub(crate) fn adapted<'l>(
+        &'l self,
+        lora: &'l LoraOptions,
+    ) -> impl Iterator<Item = (LoraTarget, usize, usize)> + 'l {
+        let firsts = self.rows.iter().scan(0, |next, rows| Some(std::mem::replace(next, *next + rows)));
+        let parts = self.parts.iter().zip(firsts).zip(&self.rows);
+        parts.map(|((part, first), rows)| (*part, first, *rows)).filter(|(part, ..)| lora.targets.contains(part))
     }
 }
 
@@ -233,86 +270,160 @@ pub struct NamedTensor {
     pub range: Range<usize>,
 }
 
-/// Where each parameter is. Projections of the same input are neighbours, so that they are one matrix.
+/// Where each parameter is. Projections of the same input are neighbours, so that they are one matrix. Adapters come after
+/// all of the plain model, the value head comes last: what is trained beside frozen weights is one range.
 #[derive(Clone, Debug)]
 pub(crate) struct Layout {
     embedding: Parameter,
     layers: Vec<LayerLayout>,
     norm: Parameter,
     output: Parameter,
+    pub(crate) lora: Option<LoraOptions>,
+    pub(crate) value_head: Option<(Parameter, Parameter)>,
     pub(crate) tensors: Vec<NamedTensor>,
+    /// Parameters of the plain model.
+    pub(crate) base: usize,
     pub(crate) length: usize,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct LayerLayout {
     input_norm: Parameter,
-    query_key_value: Parameter,
-    bias: Option<Parameter>,
-    output: Parameter,
+    query_key_value: LinearLayout,
+    output: LinearLayout,
     feed_forward_norm: Parameter,
-    gate_up: Parameter,
-    down: Parameter,
+    gate_up: LinearLayout,
+    down: LinearLayout,
+}
+
+#[derive(Clone, Debug)]
+struct LinearLayout {
+    weight: Parameter,
+    bias: Option<Parameter>,
+    adapter: Option<LowRankAdapter>,
+}
+
+impl LinearLayout {
+    fn forward(&self, graph: &mut Graph, x: Tensor, residual: Option<Tensor>) -> Tensor {
+        let y = graph.linear(x, self.weight, self.bias, residual);
+        if let Some(adapter) = &self.adapter {
+            graph.low_rank(x, y, adapter);
+        }
+        y
+    }
+}
+
+impl LayerLayout {
+    fn linear_layers(&self) -> [&LinearLayout; 4] {
+        [&self.query_key_value, &self.output, &self.gate_up, &self.down]
+    }
+
+    fn linear_layers_mut(&mut self) -> [&mut LinearLayout; 4] {
+        [&mut self.query_key_value, &mut self.output, &mut self.gate_up, &mut self.down]
+    }
+}
+
+/// Parameters one after another.
+#[derive(Default)]
+struct Stack {
+    tensors: Vec<NamedTensor>,
+    length: usize,
+}
+
+impl Stack {
+    /// One parameter out of stacked tensors (name, rows) with the same number of columns.
+    fn matrix(&mut self, parts: impl IntoIterator<Item = (String, usize)>, columns: usize) -> Parameter {
+        let offset = self.length;
+        let rows = parts.into_iter().map(|(name, rows)| self.push(name, vec![rows, columns])[0]).sum();
+        Parameter { offset, rows, columns }
+    }
+
+    /// The same for vectors, which have one dimension.
+    fn vector(&mut self, parts: impl IntoIterator<Item = (String, usize)>) -> Parameter {
+        let offset = self.length;
+        let columns = parts.into_iter().map(|(name, size)| self.push(name, vec![size])[0]).sum();
+        Parameter { offset, rows: 1, columns }
+    }
+
+    fn push(&mut self, name: String, shape: Vec<usize>) -> Vec<usize> {
+        let start = self.length;
+        self.length += shape.iter().product::<usize>();
+        self.tensors.push(NamedTensor { name, shape: shape.clone(), range: start..self.length });
+        shape
+    }
 }
 
 impl Layout {
-    pub(crate) fn new(config: &DecoderConfig) -> Self {
-        let mut tensors: Vec<NamedTensor> = Vec::new();
-        let mut length = 0;
-        // One parameter out of stacked tensors with the same number of columns; vectors have one dimension.
-        let mut stack = |parts: &[(String, usize)], columns: Option<usize>| {
-            let offset = length;
-            let mut rows = 0;
-            for (name, size) in parts {
-                let shape = columns.map_or(vec![*size], |columns| vec![*size, columns]);
-                let count: usize = shape.iter().product();
-                tensors.push(NamedTensor { name: name.clone(), shape, range: length..length + count });
-                length += count;
-                rows += size;
-            }
-            match columns {
-                Some(columns) => Parameter { offset, rows, columns },
-                None => Parameter { offset, rows: 1, columns: rows },
-            }
-        };
+    pub(crate) fn new(config: &DecoderConfig, lora: Option<&LoraOptions>, value_head: bool) -> Self {
+        let mut stack = Stack::default();
         let hidden = config.hidden_size;
-        let shape = config.attention();
-        let (queries, keys) = (shape.heads * shape.head, shape.key_value_heads * shape.head);
-        let embedding = stack(&[("model.embed_tokens.weight".to_owned(), config.vocab_size)], Some(hidden));
-        let layers = (0..config.num_hidden_layers)
-            .map(|layer| {
-                let name = |rest: &str| format!("model.layers.{layer}.{rest}");
-                let projections = |suffix: &str| {
-                    [("q", queries), ("k", keys), ("v", keys)]
-                        .map(|(which, size)| (name(&format!("self_attn.{which}_proj.{suffix}")), size))
-                };
-                LayerLayout {
-                    input_norm: stack(&[(name("input_layernorm.weight"), hidden)], None),
-                    query_key_value: stack(&projections("weight"), Some(hidden)),
-                    bias: config.has_query_key_value_bias().then(|| stack(&projections("bias"), None)),
-                    output: stack(&[(name("self_attn.o_proj.weight"), hidden)], Some(queries)),
-                    feed_forward_norm: stack(&[(name("post_attention_layernorm.weight"), hidden)], None),
-                    gate_up: stack(
-                        &["gate", "up"]
-                            .map(|which| (name(&format!("mlp.{which}_proj.weight")), config.intermediate_size)),
-                        Some(hidden),
-                    ),
-                    down: stack(&[(name("mlp.down_proj.weight"), hidden)], Some(config.intermediate_size)),
+        let vocabulary = |name: &str| [(format!("{name}.weight"), config.vocab_size)];
+        let embedding = stack.matrix(vocabulary("model.embed_tokens"), hidden);
+        let mut layers = Vec::new();
+        for layer in 0..config.num_hidden_layers {
+            let name = |rest: &str| format!("model.layers.{layer}.{rest}");
+            let names = |linear: &LinearShape, suffix: &str| {
+                let names = linear.parts.iter().map(|part| name(&format!("{}.{suffix}", part.module())));
+                names.zip(linear.rows.clone()).collect::<Vec<_>>()
+            };
+            let linear = |stack: &mut Stack, shape: &LinearShape, has_bias: bool| LinearLayout {
+                weight: stack.matrix(names(shape, "weight"), shape.columns),
+                bias: has_bias.then(|| stack.vector(names(shape, "bias"))),
+                adapter: None,
+            };
+            let [query_key_value, output, gate_up, down] = config.linear_layers();
+            layers.push(LayerLayout {
+                input_norm: stack.vector([(name("input_layernorm.weight"), hidden)]),
+                query_key_value: linear(&mut stack, &query_key_value, config.has_query_key_value_bias()),
+                output: linear(&mut stack, &output, false),
+                feed_forward_norm: stack.vector([(name("post_attention_layernorm.weight"), hidden)]),
+                gate_up: linear(&mut stack, &gate_up, false),
+                down: linear(&mut stack, &down, false),
+            });
+        }
+        let norm = stack.vector([("model.norm.weight".to_owned(), hidden)]);
+        let output = if config.tie_word_embeddings { embedding } else { stack.matrix(vocabulary("lm_head"), hidden) };
+        let base = stack.length;
+        if let Some(lora) = lora {
+            for (index, layer) in layers.iter_mut().enumerate() {
+                for (linear, shape) in layer.linear_layers_mut().into_iter().zip(config.linear_layers()) {
+                    linear.adapter = adapter(&mut stack, index, &shape, lora);
                 }
-            })
-            .collect();
-        let norm = stack(&[("model.norm.weight".to_owned(), hidden)], None);
-        let output = if config.tie_word_embeddings {
-            embedding
-        } else {
-            stack(&[("lm_head.weight".to_owned(), config.vocab_size)], Some(hidden))
-        };
-        Self { embedding, layers, norm, output, tensors, length }
+            }
+        }
+        let value_head = value_head.then(|| {
+            let weight = stack.matrix([("value_head.weight".to_owned(), 1)], hidden);
+            (weight, stack.vector([("value_head.bias".to_owned(), 1)]))
+        });
+        let Stack { tensors, length } = stack;
+        Self { embedding, layers, norm, output, lora: lora.cloned(), value_head, tensors, base, length }
+    }
+
+    /// The linear layers that have an adapter.
+    pub(crate) fn adapted(&self) -> impl Iterator<Item = (Parameter, &LowRankAdapter)> {
+        let all = self.layers.iter().flat_map(LayerLayout::linear_layers);
+        all.filter_map(|linear| Some((linear.weight, linear.adapter.as_ref()?)))
     }
 
     pub(crate) fn output(&self) -> Parameter {
         self.output
     }
+}
+
+/// The adapter of a linear layer: first the A of all adapted parts, then their B.
+fn adapter(stack: &mut Stack, layer: usize, shape: &LinearShape, lora: &LoraOptions) -> Option<LowRankAdapter> {
+    let name = |part: LoraTarget, which: char| format!("model.layers.{layer}.{}.lora_{which}.weight", part.module());
+    let adapted: Vec<_> = shape.adapted(lora).collect();
+    if adapted.is_empty() {
+        return None;
+    }
+    let a = stack.matrix(adapted.iter().map(|(part, ..)| (name(*part, 'A'), lora.rank)), shape.columns);
+    let b = |(part, first_column, rows)| LowRankPart {
+        first_column,
+        b: stack.matrix([(name(part, 'B'), rows)], lora.rank),
+    };
+    let parts = adapted.into_iter().map(b).collect();
+    Some(LowRankAdapter { a, parts, scale: lora.scale() })
 }
 
 /// Where keys and values come from.
@@ -321,6 +432,8 @@ pub(crate) enum Context<'c> {
     Documents(&'c Arc<[Segment]>),
     /// From one cache a layer, to which the batch (the continuation of one document) is added.
     Cached(&'c mut [KeyValueCache]),
+    /// From caches of many documents, `[layer][document]`; each row of the batch is the next token of one of them.
+    Batched(&'c mut [Vec<KeyValueCache>], &'c [usize]),
 }
 
 /// The final normalised features of each token: tokens x hidden.
@@ -335,22 +448,27 @@ pub(crate) fn hidden_states(
 ) -> Tensor {
     let shape = config.attention();
     let epsilon = config.rms_norm_eps as f32;
-    graph.reserve(config.activations(tokens.len(), graph.is_training(), graph.workspace.compute));
+    let training = graph.is_training();
+    let low_rank = layout.lora.as_ref().map_or(0, |lora| lora.activations(config, tokens.len(), training));
+    graph.reserve(config.activations(tokens.len(), training, graph.workspace.compute) + low_rank);
     let mark = graph.mark();
     let mut x = graph.embedding(tokens, layout.embedding);
     for (index, layer) in layout.layers.iter().enumerate() {
         let normed = graph.rms_norm(x, layer.input_norm, epsilon);
-        let query_key_value = graph.linear(normed, layer.query_key_value, layer.bias, None);
+        let query_key_value = layer.query_key_value.forward(graph, normed, None);
         graph.rotary(query_key_value, shape.heads + shape.key_value_heads, positions, rotary);
         let attended = match &mut context {
             Context::Documents(segments) => graph.attention(query_key_value, shape, segments),
             Context::Cached(caches) => graph.cached_attention(query_key_value, shape, &mut caches[index]),
+            Context::Batched(caches, active) => {
+                graph.batched_attention(query_key_value, shape, &mut caches[index], active)
+            }
         };
-        let middle = graph.linear(attended, layer.output, None, Some(x));
+        let middle = layer.output.forward(graph, attended, Some(x));
         let normed = graph.rms_norm(middle, layer.feed_forward_norm, epsilon);
-        let gate_up = graph.linear(normed, layer.gate_up, None, None);
+        let gate_up = layer.gate_up.forward(graph, normed, None);
         let activated = graph.swiglu(gate_up);
-        x = graph.linear(activated, layer.down, None, Some(middle));
+        x = layer.down.forward(graph, activated, Some(middle));
         x = graph.keep(mark, x);
     }
     graph.rms_norm(x, layout.norm, epsilon)

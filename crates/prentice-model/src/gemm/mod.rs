@@ -77,6 +77,11 @@ impl Operand<'_> {
         }
     }
 
+    /// Some of the columns.
+    pub fn column_range(self, start: usize, count: usize) -> Self {
+        self.transposed().row_range(start, count).transposed()
+    }
+
     /// Rows and columns.
     pub fn shape(&self) -> (usize, usize) {
         match self {

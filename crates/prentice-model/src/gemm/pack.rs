@@ -126,6 +126,28 @@ impl PackedB {
         }
     }
 
+    /// Makes the first `count` columns those of `other`, a matrix of the same shape and method; others of the last panel
+    /// may follow.
+    pub(crate) fn copy_columns(&mut self, other: &Self, count: usize) {
+        assert!(self.has_shape_of(other) && count <= self.columns);
+        let words = count.div_ceil(PANEL) * self.panel_words;
+        self.words.as_mut_slice()[..words].copy_from_slice(&other.words.as_slice()[..words]);
+    }
+
+    /// The same for the first `count` rows; for pairs of bf16, one more may follow.
+    pub(crate) fn copy_rows(&mut self, other: &Self, count: usize) {
+        assert!(self.has_shape_of(other) && count <= self.rows);
+        let words = if self.method.is_paired() { count.div_ceil(2) } else { count } * PANEL;
+        for panel in 0..self.columns.div_ceil(PANEL) {
+            let range = panel * self.panel_words..panel * self.panel_words + words;
+            self.words.as_mut_slice()[range.clone()].copy_from_slice(&other.words.as_slice()[range]);
+        }
+    }
+
+    fn has_shape_of(&self, other: &Self) -> bool {
+        (self.method, self.rows, self.columns) == (other.method, other.rows, other.columns)
+    }
+
     /// k.
     pub fn rows(&self) -> usize {
         self.rows

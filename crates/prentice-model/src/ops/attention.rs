@@ -95,6 +95,17 @@ impl KeyValueCache {
         self.keys.iter().chain(&self.values).map(PackedB::bytes).sum()
     }
 
+    /// Becomes what `other`, a cache of the same shape and capacity, holds.
+    pub(crate) fn copy_from(&mut self, other: &Self) {
+        for (mine, theirs) in self.keys.iter_mut().zip(&other.keys) {
+            mine.copy_columns(theirs, other.length);
+        }
+        for (mine, theirs) in self.values.iter_mut().zip(&other.values) {
+            mine.copy_rows(theirs, other.length);
+        }
+        self.length = other.length;
+    }
+
     fn append(&mut self, shape: AttentionShape, rows: &[f32]) {
         for row in rows.chunks_exact(shape.columns()) {
             for head in 0..shape.key_value_heads {
@@ -214,6 +225,49 @@ impl Graph<'_> {
         } else {
             for_each_block(shape.heads, work);
         }
+        y
+    }
+}
+
+impl Graph<'_> {
+    /// The same for many documents at once: row `i` of `x` is the next token of the document in `caches[active[i]]`. No
+    /// document is named twice.
+    pub fn batched_attention(
+        &mut self,
+        x: Tensor,
+        shape: AttentionShape,
+        caches: &mut [KeyValueCache],
+        active: &[usize],
+    ) -> Tensor {
+        assert!(!self.is_training(), "generation is not differentiated");
+        assert!(active.len() == x.rows && active.windows(2).all(|pair| pair[0] < pair[1]), "each document once");
+        let width = shape.heads * shape.head;
+        let compute = self.workspace.compute;
+        let y = self.workspace.values.allocate_operand(compute, x.rows, width);
+        let (earlier, out) = self.workspace.values.output(y);
+        let input = earlier.get(x);
+        let (out, caches) = (OperandMut::new(y, out), SharedMut::new(caches));
+        // A few documents a block, so that a block is worth a thread's while.
+        const ROWS: usize = 4;
+        for_each_block(x.rows.div_ceil(ROWS), |block| {
+            with_scratch(compute, |scratch| {
+                for row in block * ROWS..((block + 1) * ROWS).min(x.rows) {
+                    let line = &input[row * x.columns..][..x.columns];
+                    // SAFETY: each document is worked on by one block.
+                    let cache = &mut unsafe { caches.range(active[row], 1) }[0];
+                    let position = cache.length;
+                    cache.append(shape, line);
+                    for head in 0..shape.heads {
+                        let (keys, values) = (&cache.keys[head / shape.group()], &cache.values[head / shape.group()]);
+                        let Scratch { scores, output, log_sum, .. } = scratch;
+                        let query = columns(line, 1, x.columns, shape.query(head), shape.head);
+                        attend(compute, shape, query, position, keys, values, scores, output, log_sum);
+                        // SAFETY: each row and head has its own place.
+                        unsafe { out.write(row * width + head * shape.head, &output[..shape.head]) };
+                    }
+                }
+            });
+        });
         y
     }
 }

@@ -17,13 +17,16 @@ impl Graph<'_> {
     /// # Panics
     /// An id is not below the number of rows of the table.
     pub fn embedding(&mut self, ids: &[u32], table: Parameter) -> Tensor {
-        let y = self.workspace.values.allocate(ids.len(), table.columns);
+        let mut y = self.workspace.values.allocate(ids.len(), table.columns);
+        y.constant = self.parameters.freezes(table);
         let weights = self.parameter(table);
         let out = self.workspace.values.get_mut(y);
         for (row, id) in out.chunks_exact_mut(table.columns).zip(ids) {
             row.copy_from_slice(&weights[*id as usize * table.columns..][..table.columns]);
         }
-        self.record(Embedding { ids: ids.to_vec(), table, y });
+        if !y.constant {
+            self.record(Embedding { ids: ids.to_vec(), table, y });
+        }
         y
     }
 }
@@ -32,12 +35,12 @@ impl Embedding {
     pub(crate) fn backward(&self, graph: &mut Graph) {
         let isa = graph.workspace.compute.kernels.isa;
         let dy = graph.workspace.gradients.take(self.y);
-        let gradient = graph.parameter_gradient.as_deref_mut().expect("training");
-        let gradient = &mut gradient[self.table.range()];
         let columns = self.table.columns;
-        // On one thread: a few adds a token, and rows of the table repeat.
-        for (row, id) in dy.chunks_exact(columns).zip(&self.ids) {
-            add_assign(isa, &mut gradient[*id as usize * columns..][..columns], row);
+        if let Some(gradient) = graph.parameter_gradient.as_mut().expect("training").of(self.table) {
+            // On one thread: a few adds a token, and rows of the table repeat.
+            for (row, id) in dy.chunks_exact(columns).zip(&self.ids) {
+                add_assign(isa, &mut gradient[*id as usize * columns..][..columns], row);
+            }
         }
         graph.workspace.gradients.recycle(dy);
     }

@@ -2,7 +2,7 @@
 
 use crate::{
     kernels::{Kernels, Precision},
-    tape::{Compute, Graph, Parameter, Tensor, Workspace},
+    tape::{Compute, Graph, Parameter, Tensor, Weights, Workspace},
 };
 
 /// Checks the gradient, with respect to every parameter, of a fixed linear functional of the resulting tensor.
@@ -12,7 +12,7 @@ pub(crate) fn check_gradient(shapes: &[(usize, usize)], build: impl Fn(&mut Grap
     let probe = {
         let (parameters, layout) = make(shapes);
         let mut workspace = workspace(Kernels::detect());
-        let mut graph = Graph::inference(&mut workspace, &parameters);
+        let mut graph = Graph::inference(&mut workspace, Weights::trained(&parameters));
         build(&mut graph, &layout)
     };
     let mut shapes = shapes.to_vec();
@@ -30,13 +30,13 @@ pub(crate) fn check_loss_gradient(shapes: &[(usize, usize)], build: impl Fn(&mut
         let (parameters, layout) = make(shapes);
         let mut workspace = workspace(kernels);
         let mut gradient = vec![0.0; parameters.len()];
-        let mut graph = Graph::training(&mut workspace, &parameters, &mut gradient);
+        let mut graph = Graph::training(&mut workspace, Weights::trained(&parameters), &mut gradient);
         build(&mut graph, &layout);
         graph.backward();
 
         let mut loss = |parameters: &[f32]| {
             workspace.parameters_changed();
-            build(&mut Graph::inference(&mut workspace, parameters), &layout)
+            build(&mut Graph::inference(&mut workspace, Weights::trained(parameters)), &layout)
         };
         let largest = gradient.iter().fold(0.0f32, |a, b| a.max(b.abs()));
         assert!(largest > 1e-3, "the check has nothing to check");

@@ -4,7 +4,7 @@
 //! gate and up). The residual is where each element's chain of additions starts, which spares a pass over memory.
 
 use crate::{
-    gemm::{Start, multiply},
+    gemm::{Operand, Start, multiply},
     kernels::{SharedMut, add_assign, for_each_block},
     tape::{Graph, Parameter, Tensor},
 };
@@ -51,27 +51,26 @@ impl Graph<'_> {
 impl Linear {
     pub(crate) fn backward(&self, graph: &mut Graph) {
         let workspace = &mut *graph.workspace;
-        let gradient = graph.parameter_gradient.as_deref_mut().expect("training");
+        let gradient = graph.parameter_gradient.as_mut().expect("training");
         let (x, weight) = (self.x, self.weight);
         let dy = workspace.gradients.take(self.y);
-        // Where the next operation keeps its gradient in bf16, it is half as long.
-        let is_bf16 = dy.len() < self.y.len();
-        let dy_view = Tensor { bf16: is_bf16, ..self.y }.operand(&dy);
-        assert!(!is_bf16 || (self.bias.is_none() && self.residual.is_none()), "only products read a bf16 gradient");
-
-        let (mut dx, start) = workspace.gradients.borrow(x);
-        let packed = workspace.packs.backward(workspace.compute, weight, graph.parameters);
-        multiply(dy_view, packed, start, &mut dx, x.columns);
-        workspace.gradients.put(x, dx);
-
-        workspace.packed_activations.pack(x.operand(workspace.values.get(x)));
-        let dw = &mut gradient[weight.range()];
-        multiply(dy_view.transposed(), &workspace.packed_activations, Start::Accumulate, dw, weight.columns);
-
-        if let Some(bias) = self.bias {
-            add_column_sums(workspace.compute.kernels.isa, &dy, &mut gradient[bias.range()]);
+        let dy_view = self.y.gradient_operand(&dy);
+        let is_f32 = matches!(dy_view, Operand::F32(_));
+        assert!(is_f32 || (self.bias.is_none() && self.residual.is_none()), "only products read a bf16 gradient");
+        if !x.constant {
+            let (mut dx, start) = workspace.gradients.borrow(x);
+            let packed = workspace.packs.backward(workspace.compute, weight, graph.parameters);
+            multiply(dy_view, packed, start, &mut dx, x.columns);
+            workspace.gradients.put(x, dx);
         }
-        match self.residual {
+        if let Some(dw) = gradient.of(weight) {
+            workspace.packed_activations.pack(x.operand(workspace.values.get(x)));
+            multiply(dy_view.transposed(), &workspace.packed_activations, Start::Accumulate, dw, weight.columns);
+        }
+        if let Some(db) = self.bias.and_then(|bias| gradient.of(bias)) {
+            add_column_sums(workspace.compute.kernels.isa, &dy, db);
+        }
+        match self.residual.filter(|residual| !residual.constant) {
             // The gradient passes through unchanged; where it is the first, the buffer itself moves on.
             Some(residual) if !workspace.gradients.exists(residual) => workspace.gradients.put(residual, dy),
             Some(residual) => {

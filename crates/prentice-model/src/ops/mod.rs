@@ -7,6 +7,7 @@ pub(crate) mod attention;
 pub(crate) mod cross_entropy;
 pub(crate) mod embedding;
 pub(crate) mod linear;
+pub(crate) mod low_rank;
 pub(crate) mod rms_norm;
 pub(crate) mod rotary;
 pub(crate) mod swiglu;
@@ -18,12 +19,14 @@ use crate::tape::Graph;
 
 pub use attention::{AttentionShape, KeyValueCache, Segment};
 pub use cross_entropy::TokenLosses;
+pub use low_rank::{LowRankAdapter, LowRankPart};
 pub use rotary::RotaryTable;
 
 /// An operation that ran, with what its backward needs.
 pub(crate) enum Operation {
     Embedding(embedding::Embedding),
     Linear(linear::Linear),
+    LowRank(low_rank::LowRank),
     RmsNorm(rms_norm::RmsNorm),
     Rotary(rotary::Rotary),
     Attention(attention::Attention),
@@ -36,6 +39,7 @@ impl Operation {
         match self {
             Operation::Embedding(operation) => operation.backward(graph),
             Operation::Linear(operation) => operation.backward(graph),
+            Operation::LowRank(operation) => operation.backward(graph),
             Operation::RmsNorm(operation) => operation.backward(graph),
             Operation::Rotary(operation) => operation.backward(graph),
             Operation::Attention(operation) => operation.backward(graph),
@@ -57,6 +61,7 @@ macro_rules! into_operation {
 into_operation!(
     Embedding in embedding,
     Linear in linear,
+    LowRank in low_rank,
     RmsNorm in rms_norm,
     Rotary in rotary,
     Attention in attention,

@@ -1,7 +1,7 @@
 //! Root mean square normalisation (Zhang & Sennrich 2019, arXiv 1910.07467): `y = x / sqrt(mean(x^2) + epsilon) * w`.
 
 use crate::{
-    kernels::{Bf16, SharedMut, for_each_block, sum_of_squares, vectorised},
+    kernels::{Bf16, SharedMut, add_assign, for_each_block, sum_of_squares, vectorised},
     tape::{Graph, OperandMut, Parameter, Tensor},
 };
 
@@ -22,7 +22,8 @@ impl Graph<'_> {
         assert_eq!(x.columns, weight.columns);
         let columns = x.columns;
         let compute = self.workspace.compute;
-        let y = self.workspace.values.allocate_operand(compute, x.rows, columns);
+        let mut y = self.workspace.values.allocate_operand(compute, x.rows, columns);
+        y.constant = x.constant && self.parameters.freezes(weight);
         let inverse = self.workspace.values.allocate(x.rows, 1);
         let isa = compute.kernels.isa;
         let w = self.parameter(weight);
@@ -46,7 +47,9 @@ impl Graph<'_> {
                 }
             }
         });
-        self.record(RmsNorm { x, weight, y, inverse });
+        if !y.constant {
+            self.record(RmsNorm { x, weight, y, inverse });
+        }
         y
     }
 }
@@ -63,25 +66,31 @@ impl RmsNorm {
             dx.fill(0.0);
         }
         let blocks = self.x.rows.div_ceil(ROWS);
-        let mut partials = vec![0.0; blocks * columns];
+        let weight_gradient = graph.parameter_gradient.as_mut().expect("training").of(self.weight);
+        let is_trained = weight_gradient.is_some();
+        let mut partials = vec![0.0; if is_trained { blocks * columns } else { 0 }];
         let x = workspace.values.get(self.x);
         let inverses = workspace.values.get(self.inverse);
         {
             let (dx, partials) = (SharedMut::new(&mut dx), SharedMut::new(&mut partials));
             for_each_block(blocks, |block| {
-                // SAFETY: each block has its own row of partial sums.
-                let dw = unsafe { partials.range(block * columns, columns) };
                 for row in block * ROWS..((block + 1) * ROWS).min(self.x.rows) {
                     let range = row * columns..(row + 1) * columns;
                     // SAFETY: blocks have their own rows.
                     let target = unsafe { dx.range(row * columns, columns) };
-                    normalise_backward(isa, &x[range.clone()], w, inverses[row], &dy[range], target, dw);
+                    normalise_backward(isa, &x[range.clone()], w, inverses[row], &dy[range.clone()], target);
+                    if is_trained {
+                        // SAFETY: each block has its own row of partial sums.
+                        let dw = unsafe { partials.range(block * columns, columns) };
+                        weight_backward(isa, &x[range.clone()], inverses[row], &dy[range], dw);
+                    }
                 }
             });
         }
-        let gradient = graph.parameter_gradient.as_deref_mut().expect("training");
-        for partial in partials.chunks_exact(columns) {
-            crate::kernels::add_assign(isa, &mut gradient[self.weight.range()], partial);
+        if let Some(gradient) = weight_gradient {
+            for partial in partials.chunks_exact(columns) {
+                add_assign(isa, gradient, partial);
+            }
         }
         workspace.gradients.put(self.x, dx);
         workspace.gradients.recycle(dy);
@@ -101,8 +110,8 @@ vectorised! {
         }
     }
 
-    /// `dx += factor (w dy - x factor^2 mean(w dy x))`, `dw += dy x factor`.
-    fn normalise_backward(x: &[f32], w: &[f32], factor: f32, dy: &[f32], dx: &mut [f32], dw: &mut [f32]) {
+    /// `dx += factor (w dy - x factor^2 mean(w dy x))`.
+    fn normalise_backward(x: &[f32], w: &[f32], factor: f32, dy: &[f32], dx: &mut [f32]) {
         let mut partials = [0.0f32; 16];
         for ((x, w), dy) in x.chunks(16).zip(w.chunks(16)).zip(dy.chunks(16)) {
             for (((sum, x), w), dy) in partials.iter_mut().zip(x).zip(w).zip(dy) {
@@ -113,7 +122,13 @@ vectorised! {
         let shrink = factor * factor * mean;
         for i in 0..x.len() {
             dx[i] += factor * (w[i] * dy[i] - x[i] * shrink);
-            dw[i] += dy[i] * x[i] * factor;
+        }
+    }
+
+    /// `dw += dy x factor`.
+    fn weight_backward(x: &[f32], factor: f32, dy: &[f32], dw: &mut [f32]) {
+        for ((dw, dy), x) in dw.iter_mut().zip(dy).zip(x) {
+            *dw += dy * x * factor;
         }
     }
 }
