@@ -127,7 +127,7 @@ def make_batch():
     # Group 2 does not vary; group 3 has one member; row 9 has no token of the policy and still counts in its group.
     rewards = [1.0, 0.0, 0.25, 0.1, 1.0, 0.1, 0.0, 0.75, 0.1, 0.5, 0.1, -0.5, 0.0]
     # Row 0 is on policy; the others move by so much.
-    moves = [0.0, 0.3, 0.3, 1e-3, 0.6, 1.0, 1e-3, 2e-4, 0.6, 0.1, 1.2, 0.25, 2e-4]
+    moves = [0.0, 0.3, 0.3, 1e-3, 0.6, 1.0, 0.4, 2e-4, 0.6, 0.1, 1.2, 0.25, 2e-4]
     rows, width = len(masks), max(map(len, masks))
 
     def padded(scale, offset=0.0):
