@@ -104,10 +104,13 @@ pub enum AdapterError {
 
 impl AdapterError {
     /// What the user can do.
-    pub fn hint(&self) -> String {
+    pub fn hint(&self) -> &'static str {
         match self {
-            AdapterError::Unsupported { field, .. } => format!("choose another {field}"),
-            AdapterError::Already => "merge them into the model first".into(),
+            AdapterError::Unsupported { .. } => {
+                "plain LoRA can be used: r, lora_alpha, and target_modules among the projections of attention and \
+                 feed-forward part"
+            }
+            AdapterError::Already => "merge them into the model first",
         }
     }
 }

@@ -23,6 +23,7 @@ use crate::{
     architectures::decoder::{ConfigError, DecoderConfig, Layout},
     kernels::{bf16_to_f32, zeroed},
     model::Model,
+    peft::{ADAPTER_CONFIG_FILE, ADAPTER_WEIGHTS_FILE},
 };
 
 /// Name of the configuration's file.
@@ -31,6 +32,9 @@ pub const CONFIG_FILE: &str = "config.json";
 pub const WEIGHTS_FILE: &str = "model.safetensors";
 /// Name of the tokenizer's file.
 pub const TOKENIZER_FILE: &str = "tokenizer.json";
+
+const ADAPTER_HINT: &str =
+    "LoRA adapters in the layout of PEFT can be read: adapter_config.json and adapter_model.safetensors";
 
 const VOCABULARY_KEY: &str = "prentice.vocabulary";
 const ADAPTERS_KEY: &str = "prentice.adapters";
@@ -115,10 +119,15 @@ pub enum CheckpointError {
     },
 }
 
+fn is_adapter(path: &Path) -> bool {
+    path.ends_with(ADAPTER_CONFIG_FILE) || path.ends_with(ADAPTER_WEIGHTS_FILE)
+}
+
 impl CheckpointError {
     /// What the user can do.
     pub fn hint(&self) -> String {
         match self {
+            CheckpointError::File(error) if is_adapter(&error.path) => ADAPTER_HINT.into(),
             CheckpointError::File(error) if error.source.kind() == io::ErrorKind::NotFound => {
                 "give the directory of a checkpoint: it holds config.json, model.safetensors and tokenizer.json".into()
             }
@@ -129,11 +138,8 @@ impl CheckpointError {
             CheckpointError::Damaged { .. } | CheckpointError::Tensor { .. } => {
                 "copy the checkpoint again, or use an earlier one of the same run".into()
             }
-            CheckpointError::AdapterConfig { .. } => {
-                "LoRA adapters in the layout of PEFT can be read: adapter_config.json and adapter_model.safetensors"
-                    .into()
-            }
-            CheckpointError::Adapters { source, .. } => source.hint(),
+            CheckpointError::AdapterConfig { .. } => ADAPTER_HINT.into(),
+            CheckpointError::Adapters { source, .. } => source.hint().into(),
             CheckpointError::Base { .. } => "load the model that the adapters were trained on".into(),
             CheckpointError::Vocabulary { .. } => "use the tokenizer.json that was saved beside the checkpoint".into(),
         }

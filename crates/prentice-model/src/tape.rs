@@ -365,6 +365,8 @@ pub struct Workspace {
     pub(crate) gradients: Gradients,
     pub(crate) packs: WeightPacks,
     pub(crate) packed_activations: PackedB,
+    /// Gradient of what an adapter's A computes.
+    pub(crate) low_rank_gradient: Vec<f32>,
     pub(crate) operations: Vec<Operation>,
     pub(crate) logits: Vec<f32>,
 }
@@ -378,6 +380,7 @@ impl Workspace {
             gradients: Gradients::default(),
             packs: WeightPacks::default(),
             packed_activations: PackedB::empty(compute.kernels, compute.precision),
+            low_rank_gradient: Vec::new(),
             operations: Vec::new(),
             logits: Vec::new(),
         }
@@ -395,6 +398,7 @@ impl Workspace {
             + self.gradients.bytes()
             + packs
             + self.packed_activations.bytes()
+            + self.low_rank_gradient.capacity() * 4
             + self.logits.capacity() * 4
     }
 }
@@ -478,5 +482,31 @@ impl<'a> Graph<'a> {
 
     pub(crate) fn parameter(&self, parameter: Parameter) -> &'a [f32] {
         &self.parameters.values[parameter.range()]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gemm::multiply;
+
+    /// Other values under the same identity show that nothing was packed again.
+    #[test]
+    fn packs_of_frozen_weights_are_kept_until_their_identity_changes() {
+        let mut workspace = Workspace::new(Compute { kernels: Kernels::PORTABLE, precision: Precision::F32 });
+        let mut products = |values: [f32; 2], identity: u64| {
+            workspace.parameters_changed();
+            let weights = Weights::partly_frozen(&values, 1, identity);
+            [0, 1].map(|offset| {
+                let weight = Parameter { offset, rows: 1, columns: 1 };
+                let packed = workspace.packs.forward(workspace.compute, weight, weights);
+                let mut product = [0.0];
+                multiply(View::rows(&[1.0], 1, 1, 1), packed, Start::Zero, &mut product, 1);
+                product[0]
+            })
+        };
+        assert_eq!(products([2.0, 3.0], 7), [2.0, 3.0]);
+        assert_eq!(products([4.0, 5.0], 7), [2.0, 5.0]);
+        assert_eq!(products([4.0, 5.0], 8), [4.0, 5.0]);
     }
 }

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use prentice_base::Seed;
 use prentice_model::{
-    Batch, BatchSampler, Compute, DecoderConfig, GeneratedToken, Generator, Model, SampleRequest, SamplingOptions,
-    Workspace,
+    Batch, BatchSampler, Compute, DecoderConfig, GeneratedToken, Generator, LoraOptions, LoraTarget, Model,
+    SampleRequest, SamplingOptions, Workspace,
     kernels::{Kernels, Precision},
     ops::AttentionShape,
 };
@@ -74,17 +74,28 @@ fn small_model(bias: bool) -> Model {
     model
 }
 
+/// The same with adapters that do something, and a value head.
+fn adapted_model(targets: &[LoraTarget]) -> Model {
+    let options = LoraOptions { rank: 5, alpha: 7.0, targets: targets.to_vec() };
+    let mut model = small_model(true).with_value_head().with_adapters(&options, Seed(4)).unwrap();
+    for (i, value) in model.trainable_mut().iter_mut().enumerate() {
+        *value += ((i * 7919 + 13) % 2003) as f32 / 10_015.0 - 0.1;
+    }
+    model
+}
+
 /// The rollout's log-probabilities are the trainer's, to the last bit: fed at once, token by token, behind another
-/// document in the batch, in both precisions, on every kernel.
+/// document in the batch, in both precisions, on every kernel, with adapters and without.
 #[test]
 fn generation_equals_training_bit_for_bit() {
-    for kernels in Kernels::available() {
+    use LoraTarget::{DownProj, KProj, QProj, UpProj};
+    let models = [small_model(true), adapted_model(&LoraTarget::ALL), adapted_model(&[QProj, KProj, UpProj, DownProj])];
+    for (kernels, model) in Kernels::available().iter().flat_map(|kernels| models.iter().map(move |m| (*kernels, m))) {
         for precision in [Precision::F32, Precision::Bf16] {
             let compute = Compute { kernels, precision };
-            let model = small_model(true);
             let prompt: Vec<u32> = (0..77).map(|i| i * 31 % 300).collect();
             let options = SamplingOptions { temperature: 1.0, top_k: 50, top_p: 0.95, seed: Seed(5) };
-            let mut generator = Generator::new(&model, compute, 256);
+            let mut generator = Generator::new(model, compute, 256);
             let generated = generator.generate(&prompt, 90, &options, |_| false).unwrap();
             assert_eq!(generated.len(), 90);
             let again = generator.generate(&prompt, 90, &options, |_| false).unwrap();
@@ -94,7 +105,7 @@ fn generation_equals_training_bit_for_bit() {
             document.extend(generated.iter().map(|token| token.id));
             let other: Vec<u32> = (0..41).map(|i| i * 17 % 300).collect();
             let batch = Batch::new([other.as_slice(), &document, &other]);
-            let mut gradient = vec![0.0; model.parameters().len()];
+            let mut gradient = vec![0.0; model.trainable().len()];
             let mut workspace = Workspace::new(compute);
             let trained = model.score_and_differentiate(&mut workspace, &batch, &mut gradient);
             let first = other.len() + prompt.len() - 1;
@@ -212,15 +223,17 @@ fn samples_follow_the_distribution() {
 
 #[test]
 fn gradients_are_the_same_bits_at_one_two_and_three_threads() {
-    let model = small_model(false);
+    let models = [small_model(false), adapted_model(&LoraTarget::ALL)];
     let documents: Vec<Vec<u32>> =
         (0..9u32).map(|d| (0..20 + d * 25).map(|i| (i * 31 + d * 7) % 300).collect()).collect();
     let batch = Batch::new(documents.iter().map(Vec::as_slice));
-    for precision in [Precision::F32, Precision::Bf16] {
+    for (precision, model) in
+        [Precision::F32, Precision::Bf16].into_iter().flat_map(|precision| models.iter().map(move |m| (precision, m)))
+    {
         let run = |threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| {
-                let mut gradient = vec![0.0; model.parameters().len()];
+                let mut gradient = vec![0.0; model.trainable().len()];
                 let mut workspace = Workspace::new(Compute::new(precision));
                 let losses = model.score_and_differentiate(&mut workspace, &batch, &mut gradient);
                 (losses, gradient.iter().map(|value| value.to_bits()).collect::<Vec<_>>())
@@ -235,11 +248,16 @@ fn gradients_are_the_same_bits_at_one_two_and_three_threads() {
 /// bf16 changes the rounding of products, and where activations and gradients are kept, and nothing else.
 #[test]
 fn bf16_gradients_point_where_f32_gradients_do() {
-    let model = small_model(true);
+    check_bf16_gradients(&small_model(true));
+    check_bf16_gradients(&adapted_model(&LoraTarget::ALL).without_value_head());
+}
+
+fn check_bf16_gradients(model: &Model) {
     let document: Vec<u32> = (0..200).map(|i| i * 31 % 300).collect();
     let batch = Batch::new([&document[..], &document[30..95]]);
+    let trainable = model.trainable();
     let run = |kernels, precision| {
-        let mut gradient = vec![0.0; model.parameters().len()];
+        let mut gradient = vec![0.0; trainable.len()];
         let mut workspace = Workspace::new(Compute { kernels, precision });
         let loss = model.score_and_differentiate(&mut workspace, &batch, &mut gradient).mean;
         (loss, gradient)
@@ -248,9 +266,10 @@ fn bf16_gradients_point_where_f32_gradients_do() {
     for kernels in Kernels::available() {
         let (bf16_loss, gradient) = run(kernels, Precision::Bf16);
         assert!((bf16_loss - loss).abs() < 0.02 * loss, "{kernels}: {bf16_loss} {loss}");
-        for tensor in model.tensors() {
+        for tensor in model.tensors().iter().filter(|tensor| tensor.range.start >= trainable.start) {
             let dot = |a: &[f32], b: &[f32]| -> f64 {
-                let (a, b) = (&a[tensor.range.clone()], &b[tensor.range.clone()]);
+                let range = tensor.range.start - trainable.start..tensor.range.end - trainable.start;
+                let (a, b) = (&a[range.clone()], &b[range]);
                 a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
             };
             let cosine =

@@ -23,7 +23,7 @@ fn main() {
     let rows: Vec<Vec<u32>> = (0..8).map(|row| (0..256).map(|i| (i * 7919 + row * 104_729) % 8192).collect()).collect();
     let batch = Batch::new(rows.iter().map(Vec::as_slice));
     let mut workspace = Workspace::new(compute);
-    let mut gradient = zeroed(model.parameters().len());
+    let mut gradient = zeroed(model.trainable().len());
     let mut optimiser = AdamW::new(gradient.len(), AdamWOptions::default());
     let mut step = || {
         let start = Instant::now();

@@ -243,7 +243,7 @@ pub fn load<S: DeserializeOwned>(path: &Path) -> Result<(Model, AdamW, S), Resum
     let optimiser_path = path.join(OPTIMISER_FILE);
     let bytes = files::read(&optimiser_path)?;
     let optimiser =
-        parse_optimiser(&bytes, model.parameters().len()).ok_or(ResumeError::Damaged { path: optimiser_path })?;
+        parse_optimiser(&bytes, model.trainable().len()).ok_or(ResumeError::Damaged { path: optimiser_path })?;
     Ok((model, optimiser, state))
 }
 

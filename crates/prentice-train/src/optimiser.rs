@@ -1,6 +1,7 @@
 //! AdamW (Loshchilov & Hutter 2017, arXiv 1711.05101): decoupled decay, global-norm clipping.
 //!
-//! Decay acts on matrices only, not on norms and biases. Everything is computed as PyTorch's `AdamW` does.
+//! Decay acts on matrices only, not on norms and biases. Everything is computed as PyTorch's `AdamW` does. Only what the
+//! model trains has a state and moves.
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -48,7 +49,7 @@ pub struct AdamW {
 const BLOCK: usize = 1 << 15;
 
 impl AdamW {
-    /// A fresh state for a number of parameters.
+    /// A fresh state for a number of parameters: those of [`Model::trainable`].
     pub fn new(parameters: usize, options: AdamWOptions) -> Self {
         Self { options, steps: 0, mean: zeroed(parameters), square: zeroed(parameters) }
     }
@@ -57,6 +58,11 @@ impl AdamW {
     ///
     /// A gradient that is not finite changes nothing but is still returned, so that the caller can stop.
     pub fn step(&mut self, model: &mut Model, gradient: &mut [f32], learning_rate: f64) -> f64 {
+        let trainable = model.trainable();
+        assert!(
+            gradient.len() == trainable.len() && self.mean.len() == trainable.len(),
+            "one for each trained parameter"
+        );
         let isa = Kernels::detect().isa;
         let norm = norm(isa, gradient);
         if !norm.is_finite() {
@@ -79,9 +85,16 @@ impl AdamW {
             keep: 1.0,
         };
         let keep = (1.0 - learning_rate * weight_decay) as f32;
-        let tensors: Vec<_> =
-            model.tensors().iter().map(|tensor| (tensor.range.clone(), tensor.shape.len() >= 2)).collect();
-        let parameters = model.parameters_mut().par_chunks_mut(BLOCK);
+        let tensors: Vec<_> = model
+            .tensors()
+            .iter()
+            .filter(|tensor| tensor.range.start >= trainable.start)
+            .map(|tensor| {
+                let range = tensor.range.start - trainable.start..tensor.range.end - trainable.start;
+                (range, tensor.shape.len() >= 2)
+            })
+            .collect();
+        let parameters = model.trainable_mut().par_chunks_mut(BLOCK);
         let state = self.mean.par_chunks_mut(BLOCK).zip(self.square.par_chunks_mut(BLOCK));
         let blocks = parameters.zip(gradient.par_chunks_mut(BLOCK)).zip(state).enumerate();
         blocks.for_each(|(block, ((p, g), (m, s)))| {

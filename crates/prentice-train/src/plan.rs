@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use prentice_tokens::FimOptions;
 
 use prentice_model::{
-    Compute, DecoderConfig,
+    Compute, DecoderConfig, LoraOptions, LoraTarget,
     kernels::{Bf16Kernel, Isa, Precision},
     ops::AttentionShape,
 };
@@ -141,7 +141,7 @@ fn tokens_per_second(config: &DecoderConfig, compute: Compute, threads: usize) -
 /// Memory of a training run, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TrainingMemory {
-    /// Parameters and their gradient.
+    /// Parameters, and the gradient of those that are trained.
     pub parameters: u64,
     /// State of the optimiser.
     pub optimiser: u64,
@@ -154,28 +154,54 @@ pub struct TrainingMemory {
 }
 
 impl TrainingMemory {
-    /// For batches of `tokens` tokens.
+    /// For batches of `tokens` tokens, where all parameters are trained.
     pub fn new(config: &DecoderConfig, tokens: usize, compute: Compute) -> Self {
+        Self::of(config, None, tokens, compute)
+    }
+
+    /// The same where only adapters are trained.
+    pub fn with_adapters(config: &DecoderConfig, adapters: &LoraOptions, tokens: usize, compute: Compute) -> Self {
+        Self::of(config, Some(adapters), tokens, compute)
+    }
+
+    fn of(config: &DecoderConfig, adapters: Option<&LoraOptions>, tokens: usize, compute: Compute) -> Self {
         let shape = config.attention();
         let (hidden, between) = (config.hidden_size, config.intermediate_size);
         let width = shape.heads * shape.head;
-        let parameters = config.parameter_count() as u64 * 4;
-        let activations = config.activations(tokens, true, compute) * 4;
+        let base = config.parameter_count();
+        let added = adapters.map_or(0, |lora| lora.parameter_count(config));
+        let trained = if adapters.is_some() { added } else { base };
         let fast = compute.precision == Precision::Bf16 && compute.kernels.has_fast_bf16();
         // The backward pass keeps two gradients of the residual stream, one of the gated features and one of gate and up.
         let gate_up = if fast { between } else { 2 * between };
-        let gradients = tokens * (2 * hidden + between + gate_up) * 4;
+        let gradients = tokens * (2 * hidden + between + gate_up);
         let packed = |elements: usize| elements * if fast { 2 } else { 4 };
         let matrices =
             config.num_hidden_layers * hidden * (shape.columns() + width + 3 * between) + config.vocab_size * hidden;
-        let buffers = packed(2 * matrices)
-            + packed(tokens * hidden.max(between).max(width))
-            + LOGIT_ROWS.min(tokens) * config.vocab_size * 4;
+        // What the gradient of a weight needs: the inputs of one linear layer. Frozen weights have none, and nothing asks
+        // for the gradient of what the first of them reads.
+        let (weights, inputs) = match adapters {
+            None => (2 * matrices, hidden.max(between).max(width)),
+            Some(lora) => {
+                // An adapter's matrices are packed in panels of 32 columns.
+                let padded = LoraOptions { rank: lora.rank.next_multiple_of(32), ..lora.clone() };
+                let inputs = lora.targets.iter().map(|target| match target {
+                    LoraTarget::DownProj => between,
+                    LoraTarget::OProj => width,
+                    _ => hidden,
+                });
+                let first = hidden * shape.columns();
+                (2 * matrices - first + 2 * padded.parameter_count(config), inputs.max().unwrap_or(0))
+            }
+        };
+        let buffers = packed(weights) + packed(tokens * inputs) + LOGIT_ROWS.min(tokens) * config.vocab_size * 4;
+        let activations = config.activations(tokens, true, compute)
+            + adapters.map_or(0, |lora| lora.activations(config, tokens, true));
         Self {
-            parameters: 2 * parameters,
-            optimiser: 2 * parameters,
-            activations: activations as u64,
-            gradients: gradients as u64,
+            parameters: (base + added + trained) as u64 * 4,
+            optimiser: 2 * trained as u64 * 4,
+            activations: activations as u64 * 4,
+            gradients: gradients as u64 * 4,
             buffers: buffers as u64,
         }
     }
@@ -197,24 +223,45 @@ mod tests {
     use prentice_model::{Batch, Model, Workspace, kernels::Kernels};
 
     use super::*;
+    use crate::optimiser::{AdamW, AdamWOptions};
 
     #[test]
-    fn the_memory_plan_is_what_the_workspace_takes() {
-        for precision in [Precision::F32, Precision::Bf16] {
+    fn the_memory_plan_is_what_the_workspace_and_the_vectors_take() {
+        use LoraTarget::{DownProj, QProj, VProj};
+        let lora = |rank, targets: &[LoraTarget]| Some(LoraOptions { rank, alpha: 16.0, targets: targets.to_vec() });
+        let cases = [
+            None,
+            lora(8, &LoraTarget::ALL),
+            lora(16, &[QProj, VProj]),
+            lora(4, &[DownProj]),
+            lora(64, &LoraTarget::ALL),
+        ];
+        for (precision, adapters) in
+            [Precision::F32, Precision::Bf16].iter().flat_map(|p| cases.iter().map(move |c| (*p, c)))
+        {
             let compute = Compute { kernels: Kernels::detect(), precision };
             let config = config(1024, 3);
-            let model = Model::initialise(config.clone(), Seed(1)).unwrap();
+            let mut model = Model::initialise(config.clone(), Seed(1)).unwrap();
+            if let Some(adapters) = adapters {
+                model = model.with_adapters(adapters, Seed(2)).unwrap();
+            }
             let rows: Vec<Vec<u32>> =
                 (0..4).map(|r| (0..CONTEXT as u32).map(|i| (i * 7 + r) % 1024).collect()).collect();
             let batch = Batch::new(rows.iter().map(Vec::as_slice));
             let mut workspace = Workspace::new(compute);
-            let mut gradient = vec![0.0; model.parameters().len()];
+            let mut gradient = vec![0.0; model.trainable().len()];
             for _ in 0..2 {
                 model.score_and_differentiate(&mut workspace, &batch, &mut gradient);
             }
-            let planned = TrainingMemory::new(&config, batch.len(), compute).workspace() as f64;
-            let ratio = workspace.bytes() as f64 / planned;
-            assert!((0.93..1.07).contains(&ratio), "{precision}: measured / planned = {ratio}");
+            let planned = match adapters {
+                None => TrainingMemory::new(&config, batch.len(), compute),
+                Some(adapters) => TrainingMemory::with_adapters(&config, adapters, batch.len(), compute),
+            };
+            let ratio = workspace.bytes() as f64 / planned.workspace() as f64;
+            assert!((0.93..1.07).contains(&ratio), "{precision} {adapters:?}: measured / planned = {ratio}");
+            assert_eq!(planned.parameters, 4 * (model.parameters().len() + gradient.len()) as u64);
+            let optimiser = AdamW::new(model.trainable().len(), AdamWOptions::default());
+            assert_eq!(planned.optimiser, 4 * (optimiser.mean.len() + optimiser.square.len()) as u64);
         }
     }
 

@@ -171,7 +171,7 @@ pub fn pretrain(
             Some((model, optimiser, state)) if state.run == identity.to_string() => (model, optimiser, state),
             Some(_) => return Err(PretrainError::AnotherRun { directory: directory.to_owned() }),
             None => {
-                let optimiser = AdamW::new(inputs.initial.parameters().len(), options.optimiser);
+                let optimiser = AdamW::new(inputs.initial.trainable().len(), options.optimiser);
                 (
                     inputs.initial,
                     optimiser,
@@ -182,7 +182,7 @@ pub fn pretrain(
     let mut run = Run {
         rows: TrainingRows::new(inputs.train, inputs.vocabulary.special().end_of_text, options.seed),
         workspace: Workspace::new(compute),
-        gradient: zeroed(model.parameters().len()),
+        gradient: zeroed(model.trainable().len()),
         byte_lengths: inputs.vocabulary.byte_lengths(),
         started: Instant::now(),
         seconds_before: state.seconds,

@@ -3,10 +3,10 @@
 use std::{fs, path::Path, sync::Mutex};
 
 use prentice_base::{Event, Seed, ignore_events};
-use prentice_model::{Compute, DecoderConfig, Model, ops::AttentionShape};
+use prentice_model::{Compute, DecoderConfig, LoraOptions, LoraTarget, Model, ops::AttentionShape};
 use prentice_tokens::{EncodeOptions, FimOptions, TokenShard, Vocabulary, encode_documents};
 use prentice_train::{
-    checkpoint,
+    checkpoint::{self, RunState},
     examine::{ExamineOptions, HeldOutDocument, examine, token_counts},
     optimiser::AdamWOptions,
     pretrain::{Budget, PretrainError, PretrainInputs, PretrainOptions, pretrain},
@@ -50,12 +50,17 @@ impl Fixture {
         name: &str,
         options: &PretrainOptions,
     ) -> Result<prentice_train::pretrain::Pretrained, PretrainError> {
-        let inputs = PretrainInputs {
-            train: &self.shard,
-            held_out: Some(&self.shard),
-            vocabulary: &self.vocabulary,
-            initial: self.model(),
-        };
+        self.run_from(self.model(), name, options)
+    }
+
+    fn run_from(
+        &self,
+        initial: Model,
+        name: &str,
+        options: &PretrainOptions,
+    ) -> Result<prentice_train::pretrain::Pretrained, PretrainError> {
+        let inputs =
+            PretrainInputs { train: &self.shard, held_out: Some(&self.shard), vocabulary: &self.vocabulary, initial };
         pretrain(inputs, options, Compute::fastest(), &self.directory.path().join(name), &ignore_events)
     }
 }
@@ -143,6 +148,44 @@ fn resumed_equals_uninterrupted_whatever_was_lost() {
     let repaired = pretrain(inputs, &options(30), Compute::fastest(), &runs, &events).unwrap();
     assert_eq!(checkpoint::digest(&repaired.checkpoint).unwrap(), expected);
     assert_eq!(warnings.lock().unwrap().len(), 1);
+}
+
+/// The optimiser moves adapters and nothing else, its state is as long as they are, and a run with them resumes.
+#[test]
+fn adapters_are_all_that_a_run_moves_and_its_checkpoints_keep_them() {
+    let fixture = fixture();
+    let lora = LoraOptions { rank: 8, alpha: 16.0, targets: LoraTarget::ALL.to_vec() };
+    let pretrained = fixture.run("base", &options(40)).unwrap();
+    let base = &pretrained.model;
+    for value_head in [false, true] {
+        let initial = if value_head { base.clone().with_value_head() } else { base.clone() };
+        let initial = initial.with_adapters(&lora, Seed(4)).unwrap();
+        let count = lora.parameter_count(initial.config()) + if value_head { 65 } else { 0 };
+        assert_eq!(initial.trainable().len(), count);
+        let name = format!("adapters-{value_head}");
+        let whole = fixture.run_from(initial.clone(), &name, &options(30)).unwrap();
+        let trained = &whole.model;
+        assert_eq!(trained.base_digest(), base.digest());
+        let moved = trained
+            .tensors()
+            .iter()
+            .filter(|tensor| tensor.name.contains(".lora_"))
+            .all(|tensor| trained.parameters()[tensor.range.clone()] != initial.parameters()[tensor.range.clone()]);
+        assert!(moved, "every adapter learns");
+        // On the same rows: one batch differs from the next by more than a short run brings.
+        let loss = |state: &RunState| state.evaluations.last().unwrap().loss;
+        let (before, after) = (loss(&pretrained.state), loss(&whole.state));
+        assert!(after < before - 0.05, "{before} {after}");
+
+        let (loaded, optimiser, _) = checkpoint::load(&whole.checkpoint).unwrap();
+        assert_eq!(loaded.digest(), trained.digest());
+        assert_eq!((loaded.adapters(), loaded.value_head()), (Some(&lora), trained.value_head()));
+        assert_eq!((optimiser.mean.len(), optimiser.square.len()), (count, count));
+        let expected = checkpoint::digest(&whole.checkpoint).unwrap();
+        fs::remove_dir_all(&whole.checkpoint).unwrap();
+        let resumed = fixture.run_from(initial, &name, &options(30)).unwrap();
+        assert_eq!(checkpoint::digest(&resumed.checkpoint).unwrap(), expected);
+    }
 }
 
 #[test]

@@ -201,8 +201,7 @@ impl DecoderConfig {
     }
 
     /// Activations, in f32 numbers, that a pass over `tokens` tokens keeps: all of them where a backward pass follows,
-    /// else those of a single layer.
-    /// Those of adapters come on top: [`LoraOptions::activations`].
+    /// else those of a single layer. Those of adapters come on top: [`LoraOptions::activations`].
     pub fn activations(&self, tokens: usize, training: bool, compute: Compute) -> usize {
         let shape = self.attention();
         let (hidden, between) = (self.hidden_size, self.intermediate_size);
