@@ -329,7 +329,7 @@ fn bad_lines_are_named_with_their_field() {
     expect!["bad.jsonl, line 1: field `label` is missing"]
         .assert_eq(&labelled(r#"{"prompt": "a", "completion": "b"}"#));
     expect!["bad.jsonl, line 1: field `label` is a number, expected is true or false"]
-        .assert_eq(&labelled(r#"{"prompt": "a", "completion": "b", "label": 1}"#));
+        .assert_eq(&labelled(r#"{"prompt": "a", "completion": "", "label": 1}"#));
 }
 
 #[test]
