@@ -4,7 +4,13 @@ use std::{error::Error, io};
 
 use prentice_corpus::{CorpusError, IngestError, Step};
 use prentice_tokens::{EncodeError, ShardError, VocabularyError};
-use prentice_train::{checkpoint::ResumeError, pretrain::PretrainError};
+use prentice_train::{
+    checkpoint::ResumeError,
+    dialogue::ExampleError,
+    finetune::FineTuneError,
+    pretrain::PretrainError,
+    rl::{reinforce::RlError, rollout::RolloutError},
+};
 
 use crate::error::{
     CliError,
@@ -91,6 +97,43 @@ pub fn pretrain(error: PretrainError) -> CliError {
         other => other.hint(),
     };
     advise(kind, &error, Some(hint))
+}
+
+/// Fine-tuning that failed.
+pub fn fine_tuning(error: FineTuneError) -> CliError {
+    let kind = match error {
+        FineTuneError::Diverged { .. } | FineTuneError::Overflow { .. } => TaskFailed,
+        FineTuneError::NothingToDo(_) | FineTuneError::TooLong { .. } | FineTuneError::AnotherRun { .. } => Usage,
+        FineTuneError::Resume(_) | FineTuneError::File(_) => Environment,
+    };
+    advise(kind, &error, Some(error.hint()))
+}
+
+/// Examples that cannot be read.
+pub fn examples(error: ExampleError) -> CliError {
+    let kind = if matches!(error, ExampleError::File(_)) { Environment } else { Usage };
+    advise(kind, &error, Some(error.hint()))
+}
+
+/// Attempts that cannot be made or judged.
+pub fn rollout(error: RolloutError) -> CliError {
+    let kind = match error {
+        RolloutError::Prompt { .. } => Usage,
+        RolloutError::Harness { .. } => Environment,
+    };
+    advise(kind, &error, Some(error.hint()))
+}
+
+/// Reinforcement learning that failed.
+pub fn reinforcement(error: RlError) -> CliError {
+    match error {
+        RlError::FineTune(error) => fine_tuning(error),
+        RlError::Rollout(error) => rollout(error),
+        RlError::NothingToDo(_) | RlError::Objective(_) | RlError::NoValueHead => {
+            advise(Usage, &error, Some(error.hint()))
+        }
+        RlError::OffPolicy { .. } => advise(TaskFailed, &error, Some(error.hint())),
+    }
 }
 
 /// The error with the library's advice, which knows more than the general remedies, apart from a few that only the

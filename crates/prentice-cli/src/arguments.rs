@@ -45,10 +45,39 @@ pub enum Command {
     #[command(subcommand)]
     Model(Model),
     Eval(Box<Eval>),
+    Run(Run),
     Complete(Complete),
     /// Run programs under limits, and say what isolation this machine has
     #[command(subcommand)]
     Sandbox(Sandbox),
+}
+
+/// Run a recipe: stages that make tasks, train models and examine them
+///
+/// What was made from the same inputs and options is used again, and what was stopped goes on where it was. The recipe
+/// says what is done; recipes/docfn.toml is an example that explains itself.
+///
+/// Example: prentice run recipes/docfn.toml
+#[derive(Debug, Args)]
+pub struct Run {
+    /// The recipe
+    #[arg(value_name = "RECIPE")]
+    pub recipe: PathBuf,
+
+    /// Where results go
+    #[arg(long, default_value = ".prentice", value_name = "DIR")]
+    pub out: PathBuf,
+
+    /// Every `minutes` of the recipe counts so many times
+    #[arg(long, default_value_t = 1.0, value_name = "FACTOR", allow_negative_numbers = true)]
+    pub scale: f64,
+
+    /// Take the place of the recipe's seed
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+
+    #[command(flatten)]
+    pub arithmetic: Arithmetic,
 }
 
 #[derive(Debug, Subcommand)]

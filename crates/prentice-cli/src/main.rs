@@ -10,6 +10,7 @@ mod execution;
 mod format;
 mod memory;
 mod progress;
+mod recipe;
 mod report;
 mod stages;
 mod table;

@@ -166,7 +166,7 @@ impl Lines {
     fn line(&mut self, event: &Event, now: Duration) -> Option<String> {
         let (stage, text) = match event {
             Event::Progress { stage, .. } => (stage.as_str(), running(event)?),
-            Event::TrainStep { .. } => ("train", running(event)?),
+            Event::TrainStep { .. } | Event::PolicyStep { .. } => ("train", running(event)?),
             _ => {
                 self.last = now;
                 return settled(event, self.palette);
@@ -202,7 +202,7 @@ fn settled(event: &Event, palette: Palette) -> Option<String> {
             let line = |(name, fact): &(String, String)| stage_line(" ", "plan", &format!("{name:<width$}  {fact}"));
             Some(facts.iter().map(line).collect::<Vec<_>>().join("\n"))
         }
-        Event::Progress { .. } | Event::TrainStep { .. } | Event::Summary(_) => None,
+        Event::Progress { .. } | Event::TrainStep { .. } | Event::PolicyStep { .. } | Event::Summary(_) => None,
     }
 }
 
@@ -232,6 +232,17 @@ fn running(event: &Event) -> Option<String> {
             loss,
             format::duration(*seconds_left),
             format::rate(*tokens_per_second),
+        )),
+        Event::PolicyStep { step, steps, reward, solved, visible, entropy, length, seconds_left } => Some(format!(
+            "step {}/{} · reward {:.2} · solved {} · visible {} · entropy {:.2} · {:.0} tokens · {} left",
+            format::count(*step),
+            format::count(*steps),
+            reward,
+            format::percent(f64::from(*solved)),
+            format::percent(f64::from(*visible)),
+            entropy,
+            length,
+            format::duration(*seconds_left),
         )),
         _ => None,
     }
@@ -309,6 +320,10 @@ impl Bars {
                     text += &format!(" · held-out {bits_per_byte:.3} bits/byte");
                 }
                 self.advance("train", *step, Some(*steps), text);
+            }
+            Event::PolicyStep { step, steps, .. } => {
+                let text = running(event).unwrap_or_default();
+                self.advance("train", *step, Some((*steps).max(*step)), text);
             }
             Event::Evaluated { bits_per_byte, .. } => self.held_out = Some(*bits_per_byte),
             Event::StageReused { stage, .. } | Event::StageFinished { stage, .. } => {

@@ -56,7 +56,7 @@ pub type Outcome = (Value, BTreeMap<String, ContentHash>);
 
 impl Context<'_> {
     /// Runs a stage unless its result is there. `work` makes it, `open` reads it; `began` is when work began, if before.
-    fn run<T>(
+    pub fn run<T>(
         &self,
         key: &StageKey,
         began: Option<Instant>,

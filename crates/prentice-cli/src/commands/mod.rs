@@ -8,6 +8,7 @@ mod eval;
 mod held_out;
 mod model;
 mod quickstart;
+mod recipe;
 mod sandbox;
 mod serve;
 mod tokens;
@@ -54,6 +55,7 @@ pub fn run(arguments: Arguments) -> Result<(), CliError> {
         Command::Sandbox(Sandbox::Doctor) => sandbox::doctor(&session),
         Command::Sandbox(Sandbox::Run(run)) => sandbox::run(&session, run),
         Command::Sandbox(Sandbox::Serve(serve)) => serve::run(&session, serve),
+        Command::Run(run) => recipe::run(&session, run),
         Command::Complete(complete) => complete::run(&session, complete),
     };
     let written = session.reporter.finish().map_err(FileError::new("write", "standard output"));

@@ -6,13 +6,16 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::primitives::{PRIMITIVES, Primitive};
 
 /// Numbers of inputs are at most this far from 0: its eighth power, of three squarings in a row, is below 2^53.
 pub const LARGEST_NUMBER: i64 = 60;
 
 /// The domains that stages lead between.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// A list of integers.
     List,

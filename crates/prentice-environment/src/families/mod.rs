@@ -34,6 +34,7 @@ use std::{
 
 use prentice_base::{Limits, Program, Seed, Snapshot, Task, TaskKind, TestCase};
 use rand::seq::SliceRandom as _;
+use serde::{Deserialize, Serialize};
 
 use self::{
     enumerate::Ambiguity,
@@ -47,7 +48,8 @@ use self::{
 const PATIENCE: u64 = 200;
 
 /// What a task shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Family {
     /// Description and examples.
     DocFn,

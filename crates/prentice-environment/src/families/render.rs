@@ -7,6 +7,7 @@
 
 use prentice_base::{Check, Rng, Seed};
 use rand::RngExt as _;
+use serde::{Deserialize, Serialize};
 
 use super::{
     grammar::{Composition, Kind, Operator, Value},
@@ -17,7 +18,8 @@ use super::{
 pub const ENTRY_POINT: &str = "solve";
 
 /// The languages that programs are written in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Language {
     /// Python 3.
     Python,

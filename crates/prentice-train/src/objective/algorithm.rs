@@ -138,8 +138,8 @@ pub enum KlEstimator {
     K1,
     /// `d^2 / 2`: biased, but its gradient is that of the divergence.
     K2,
-    /// `exp(-d) + d - 1`: unbiased and never negative. As in verl `d` counts as at most 20 in size and the estimate as
-    /// at most 10; there is no gradient beyond.
+    /// `exp(-d) + d - 1`: unbiased and never negative. As in verl the estimate counts as at most 10, and there is no
+    /// gradient beyond.
     K3,
 }
 
@@ -203,9 +203,11 @@ impl Algorithm {
     /// | `cispo` | as `grpo` | clipped weight, below 1.2 (verl) | token | - |
     /// | `ppo` | generalised, gamma 1, lambda 1 (verl) | clip .2 | token | - |
     ///
-    /// DAPO punishes the last fifth of `longest` (the paper: 4096 of 20480 tokens) by up to 1, and samples at most 10
-    /// rounds for a step (verl). PPO's value loss has TRL's coefficient of .1, since the head shares the policy's trunk,
-    /// and verl's clip of .5.
+    /// RLOO clips the ratios of tokens, as in verl; its paper clips nothing, TRL the ratios of whole sequences. CISPO
+    /// has no penalty, as in its paper; verl's example adds GRPO's. DAPO punishes the last fifth of `longest` (the
+    /// paper: 4096 of 20480 tokens) by up to 1, and samples at most 10 rounds for a step (verl's recipe). PPO's value
+    /// loss has verl's clip of .5, and the coefficient of .1 that TRL's PPO trainer had, since the head shares the
+    /// policy's trunk.
     pub fn named(name: &str, longest: usize) -> Option<Self> {
         let clip = |low, high| Surrogate::Clip { low, high, dual: None };
         let kl = |coefficient, estimator, place| Some(Kl { coefficient, estimator, place });
@@ -291,13 +293,9 @@ impl KlEstimator {
             Self::K1 => (difference, 1.0),
             Self::K2 => (0.5 * difference * difference, difference),
             Self::K3 => {
-                let bounded = difference.clamp(-20.0, 20.0);
-                let inverse_ratio = (-bounded).exp();
-                let estimate = inverse_ratio + bounded - 1.0;
-                if estimate > 10.0 {
-                    return (10.0, 0.0);
-                }
-                (estimate, if bounded == difference { 1.0 - inverse_ratio } else { 0.0 })
+                let inverse_ratio = (-difference).exp();
+                let estimate = inverse_ratio + difference - 1.0;
+                if estimate > 10.0 { (10.0, 0.0) } else { (estimate, 1.0 - inverse_ratio) }
             }
         }
     }

@@ -237,10 +237,12 @@ struct TokenLoss {
     clipped: bool,
 }
 
+/// Bound of a logarithm of a ratio, beyond which there is no gradient, as in verl.
+const MOST: f64 = 20.0;
+
 impl Surrogate {
     fn evaluate(&self, log_ratio: f64, advantage: f64, log_probability: f64) -> TokenLoss {
-        let bounded = log_ratio.clamp(-20.0, 20.0);
-        let ratio = bounded.exp();
+        let ratio = log_ratio.clamp(-MOST, MOST).exp();
         match *self {
             Surrogate::Clip { low, high, dual } => {
                 let free = -advantage * ratio;
@@ -249,7 +251,7 @@ impl Surrogate {
                 match dual.map(|most| -advantage * most).filter(|most| advantage < 0.0 && loss > *most) {
                     Some(most) => TokenLoss { loss: most, slope: 0.0, clipped: true },
                     None if held > free => TokenLoss { loss, slope: 0.0, clipped: true },
-                    None => TokenLoss { loss, slope: if bounded == log_ratio { free } else { 0.0 }, clipped: false },
+                    None => TokenLoss { loss, slope: if log_ratio.abs() > MOST { 0.0 } else { free }, clipped: false },
                 }
             }
             Surrogate::ClippedWeight { low, high } => {

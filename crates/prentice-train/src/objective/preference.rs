@@ -75,7 +75,7 @@ pub const NAMES: [&str; 5] = ["dpo", "ipo", "kto", "orpo", "simpo"];
 
 impl Preference {
     /// The objective of this name, one of [`NAMES`]. Betas are TRL's (.1), but for SimPO's (2, with a margin of 1, as
-    /// the paper's settings for base models).
+    /// the paper has for Llama 3 8B).
     pub fn named(name: &str) -> Option<Self> {
         Some(match name {
             "dpo" => Self::Paired(Paired::Dpo { beta: 0.1, label_smoothing: 0.0 }),

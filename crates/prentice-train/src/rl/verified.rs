@@ -1,6 +1,6 @@
 //! Tasks whose hidden tests decide: one turn, or two with what the first one did wrong in between.
 
-use prentice_base::{Check, FailureKind, Snapshot, Task, Verdict};
+use prentice_base::{Check, FailureKind, Snapshot, Task, TestCase, Verdict};
 use prentice_environment::{Examined, Verifier, Workshop};
 
 use super::environment::{Environment, HarnessError, Judge, Outcome, Turn};
@@ -88,14 +88,16 @@ pub(super) fn outcome(_task: &Task, _completion: &str, examined: &Examined) -> O
     }
 }
 
-/// What a failed visible test is answered by: a comment of one line.
+/// What a failed visible test is answered by: what it saw, as a comment, and the opening of the function once more.
+///
+/// ```text
+/// # solve([1, 4]) returned 5, expected 4. Corrected:
+/// def solve(xs):
+/// ```
 pub fn observation(task: &Task, examined: &Examined) -> String {
-    let Verdict::Fail { kind, detail } = &examined.visible else { return "# the visible tests pass\n".to_owned() };
+    let Verdict::Fail { kind, detail } = &examined.visible else { return "# The visible tests pass.\n".to_owned() };
     let inputs = match task.visible_tests.as_slice() {
-        [test] => match &test.check {
-            Check::Reference { inputs, .. } => inputs.as_slice(),
-            _ => &[],
-        },
+        [TestCase { check: Check::Reference { inputs, .. }, .. }] => inputs.as_slice(),
         _ => &[],
     };
     // A list of arguments, as JSON text.
@@ -103,12 +105,14 @@ pub fn observation(task: &Task, examined: &Examined) -> String {
         let arguments = text.trim().strip_prefix('[')?.strip_suffix(']')?;
         Some(format!("{}({arguments})", task.entry_point))
     });
-    match (kind, call) {
+    let said = match (kind, call) {
         (FailureKind::WrongAnswer, Some(call)) => {
-            let said = detail.split_once(": ").map_or(detail.as_str(), |(_, said)| said);
-            format!("# {call} {said}\n")
+            format!("{call} {}", detail.split_once(": ").map_or(detail.as_str(), |(_, said)| said))
         }
-        (FailureKind::Exception, Some(call)) => format!("# {call} raised {detail}\n"),
-        _ => format!("# {detail}\n"),
-    }
+        (FailureKind::Exception, Some(call)) => format!("{call} raised {detail}"),
+        _ => detail.clone(),
+    };
+    let opening = format!("def {}(", task.entry_point);
+    let opening = prompt(task).lines().rfind(|line| line.starts_with(&opening));
+    format!("# {said}. Corrected:\n{}", opening.map(|line| format!("{line}\n")).unwrap_or_default())
 }

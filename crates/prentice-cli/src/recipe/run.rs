@@ -1,0 +1,690 @@
+//! Runs the stages of a recipe, each cached by the digest of its options and of what it uses.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt::Write as _,
+    path::{Path, PathBuf},
+    rc::Rc,
+};
+
+use prentice_base::{ContentHash, Message, Role, RunManifest, Seed, StageKey, Task, digest_json, files};
+use prentice_environment::{
+    Verifier, Workshop,
+    families::{
+        self, Families, FamilyOptions, FamilyTask, broken, export,
+        labels::{LabelOptions, labels},
+    },
+};
+use prentice_model::{BatchSampler, Model, SamplingOptions, ops::AttentionShape};
+use prentice_sandbox::Sandbox;
+use prentice_tokens::{
+    EncodeOptions, TokenShard, VOCABULARY_FILE, Vocabulary,
+    chat::{Chat, ChatTemplate, ChatTokens},
+    encode_documents,
+};
+use prentice_train::{
+    checkpoint,
+    dialogue::{EmptyResponse, OverLong, ReadOptions, read_dialogues},
+    epochs::{EpochOptions, Length},
+    objective::algorithm::{Algorithm, NAMES},
+    optimiser::AdamWOptions,
+    plan,
+    pretrain::{Budget, PretrainInputs, PretrainOptions, pretrain},
+    rl::{
+        judges::Judges,
+        measure::{MeasureOptions, Measured, TaskResult, measure},
+        reinforce::{RlInputs, RlOptions, reinforce},
+        rollout::{RolloutOptions, Wanted, roll_out},
+        verified::{self, VerifiedTasks},
+    },
+    schedule::Schedule,
+    sft::{SftInputs, sft},
+};
+use rand::RngExt as _;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::{
+    Recipe, Stage,
+    stages::{Demonstrate, EnvironmentName, Generate, Label, Measure, Pretrain, Rl, Sft, Synthesize},
+};
+use crate::{
+    advice,
+    error::{CliError, ErrorKind},
+    format,
+    stages::{CHECKPOINTS, Context, Outcome},
+};
+
+/// Prompts with responses, or conversations.
+const EXAMPLES: &str = "examples.jsonl";
+/// Pairs of responses.
+const PAIRS: &str = "pairs.jsonl";
+/// Tasks to learn from, and to be examined on.
+const TASKS: [&str; 2] = ["train.jsonl", "test.jsonl"];
+/// A model in Hugging Face layout.
+const MODEL: &str = "model";
+/// What a training stage remembers.
+const STATE: &str = "state.json";
+/// What [`Stage::Measure`] found.
+const MEASURED: &str = "measured.json";
+/// Samples that are generated at a time.
+const PLACES: usize = 128;
+
+/// A stage that was run.
+#[derive(Clone, Debug)]
+pub struct Ran {
+    /// Its name in the recipe.
+    pub name: String,
+    /// Where its results are.
+    pub directory: PathBuf,
+    /// How they came about.
+    pub manifest: RunManifest,
+    /// Whether they were there already.
+    pub reused: bool,
+}
+
+impl Ran {
+    /// What a stage of measurement found.
+    pub fn measured(&self) -> Result<Measured, CliError> {
+        Ok(serde_json::from_slice(&files::read(&self.directory.join(MEASURED))?)?)
+    }
+
+    /// The state of a training stage.
+    pub fn state(&self) -> Result<Value, CliError> {
+        Ok(serde_json::from_slice(&files::read(&self.directory.join(STATE))?)?)
+    }
+
+    fn digest(&self) -> ContentHash {
+        digest_json(&self.manifest.outputs)
+    }
+}
+
+/// Runs all stages in order. Every `minutes` of the recipe counts `scale` times.
+pub fn run(recipe: &Recipe, context: &Context, scale: f64) -> Result<Vec<Ran>, CliError> {
+    let mut runner = Runner { recipe, context, scale, ran: Vec::new(), families: HashMap::new(), workshop: None };
+    for (name, stage) in &recipe.stages {
+        let ran = runner.stage(name, stage)?;
+        runner.ran.push(ran);
+    }
+    Ok(runner.ran)
+}
+
+struct Runner<'r> {
+    recipe: &'r Recipe,
+    context: &'r Context<'r>,
+    scale: f64,
+    ran: Vec<Ran>,
+    families: HashMap<String, Rc<Families>>,
+    workshop: Option<Rc<Workshop>>,
+}
+
+impl Runner<'_> {
+    fn stage(&mut self, name: &str, stage: &Stage) -> Result<Ran, CliError> {
+        match stage {
+            Stage::Generate(options) => self.generate(name, options),
+            Stage::Label(options) => self.label(name, options),
+            Stage::Demonstrate(options) => self.demonstrate(name, options),
+            Stage::Pretrain(options) => self.pretrain(name, options),
+            Stage::Sft(options) => self.sft(name, options),
+            Stage::Synthesize(options) => self.synthesize(name, options, false),
+            Stage::Pair(options) => self.synthesize(name, options, true),
+            Stage::Prefer(_) => unimplemented!(),
+            Stage::Rl(options) => self.rl(name, options),
+            Stage::Measure(options) => self.measure(name, options),
+        }
+    }
+
+    /// Runs a stage unless its result is there.
+    fn cached(
+        &self,
+        name: &str,
+        options: &impl Serialize,
+        uses: &[&String],
+        detail: &str,
+        work: impl FnOnce(&Path) -> Result<Outcome, CliError>,
+    ) -> Result<Ran, CliError> {
+        let compute = self.context.compute;
+        let mut key = StageKey::new(
+            name,
+            &json!({
+                "options": options,
+                "seed": self.recipe.seed,
+                "scale": self.scale,
+                "precision": compute.precision,
+                "kernels": compute.kernels.to_string(),
+            }),
+        );
+        for used in uses {
+            key = key.input(used, self.result(used).digest());
+        }
+        let done = self.context.run(&key, None, detail, |stage| work(&stage.directory), |_, _| Ok(()))?;
+        Ok(Ran { name: name.to_owned(), directory: done.directory, manifest: done.manifest, reused: done.reused })
+    }
+
+    fn result(&self, name: &str) -> &Ran {
+        self.ran.iter().find(|ran| ran.name == name).expect("a recipe names earlier stages only")
+    }
+
+    fn seed(&self, name: &str) -> Seed {
+        self.recipe.seed.derive(name, 0)
+    }
+
+    /// The tasks of a `generate` stage, made again from its options.
+    fn families(&mut self, name: &str) -> Result<Rc<Families>, CliError> {
+        if let Some(known) = self.families.get(name) {
+            return Ok(Rc::clone(known));
+        }
+        let stage = self.recipe.stages.iter().find(|(stage, _)| stage == name);
+        let Some((_, Stage::Generate(options))) = stage else {
+            return Err(CliError::new(ErrorKind::Usage, format!("stage `{name}` has no tasks"))
+                .hint("name a stage that does \"generate\""));
+        };
+        let [least, most] = options.depths;
+        if least == 0 || least > most || most > 3 || options.domains.is_empty() {
+            return Err(CliError::new(ErrorKind::Usage, format!("stage `{name}`: depths are [least, most] of 1 to 3"))
+                .hint("leave out `depths` for all of them"));
+        }
+        let mut family = FamilyOptions::new(options.family, self.recipe.seed, options.train, options.test);
+        family.language = options.language;
+        family.depths = least..=most;
+        family.domains = options.domains.clone();
+        if let Some(other) = &options.apart_from {
+            family.held_out = self.families(other)?.test.iter().map(|task| task.program.clone()).collect();
+        }
+        let made = Rc::new(families::generate(&family));
+        self.families.insert(name.to_owned(), Rc::clone(&made));
+        Ok(made)
+    }
+
+    fn workshop(&mut self) -> Result<Rc<Workshop>, CliError> {
+        if self.workshop.is_none() {
+            self.workshop = Some(Rc::new(Workshop::new(&Sandbox::best()?)));
+        }
+        Ok(Rc::clone(self.workshop.as_ref().expect("just made")))
+    }
+
+    fn model(&self, name: &str) -> Result<(Model, Vocabulary), CliError> {
+        checkpoint::load_model(&self.result(name).directory.join(MODEL)).map_err(advice::resume)
+    }
+
+    fn generate(&mut self, name: &str, options: &Generate) -> Result<Ran, CliError> {
+        let made = self.families(name)?;
+        let uses: Vec<&String> = options.apart_from.iter().collect();
+        self.cached(name, options, &uses, "making tasks", |directory| {
+            let mut outputs = BTreeMap::new();
+            for (file, tasks) in TASKS.iter().zip([&made.train, &made.test]) {
+                let mut bytes = Vec::new();
+                export::export(tasks, &mut bytes)?;
+                write(directory, file, &bytes, &mut outputs)?;
+            }
+            let (train, test) = (made.train.len(), made.test.len());
+            let detail = format!("{} to learn from, {} to be examined on", format::count(train as u64), test);
+            Ok((json!({"detail": detail, "train": train, "test": test, "ambiguous": made.ambiguous}), outputs))
+        })
+    }
+
+    fn label(&mut self, name: &str, options: &Label) -> Result<Ran, CliError> {
+        let made = self.families(&options.tasks)?;
+        let seed = self.seed(name);
+        self.cached(name, options, &[&options.tasks], "labelling", |directory| {
+            let chosen = share(&made.train, options.shares, seed);
+            let labels = labels(&chosen, &LabelOptions { mismatch: options.mismatch, seed });
+            let mut bytes = Vec::new();
+            export::export_labels(&labels, &mut bytes)?;
+            let mut outputs = BTreeMap::new();
+            write(directory, EXAMPLES, &bytes, &mut outputs)?;
+            let right = labels.iter().filter(|label| label.right).count();
+            let detail = format!("{} examples, {} of them right", labels.len(), right);
+            Ok((json!({"detail": detail, "examples": labels.len(), "right": right}), outputs))
+        })
+    }
+
+    fn demonstrate(&mut self, name: &str, options: &Demonstrate) -> Result<Ran, CliError> {
+        let made = self.families(&options.tasks)?;
+        let (seed, workshop) = (self.seed(name), self.workshop()?);
+        self.cached(name, options, &[&options.tasks], "breaking programs", |directory| {
+            let mut verifier = Verifier::new(&workshop);
+            let mut text = String::new();
+            let mut count = 0;
+            for (number, task) in share(&made.train, options.shares, seed).iter().enumerate() {
+                let seed = seed.derive("break", number as u64);
+                let Some(wrong) = broken::break_program(&task.program, &task.visible, seed) else { continue };
+                let body = families::render::body(task.language, &wrong.program);
+                let examined = verifier.examine(&task.task, &body);
+                let observation = verified::observation(&task.task, &examined);
+                let message = |role, content: &str| Message { role, content: content.to_owned() };
+                let messages = [
+                    message(Role::User, task.prompt()),
+                    message(Role::Assistant, &body),
+                    message(Role::User, &observation),
+                    message(Role::Assistant, &task.solution),
+                ];
+                let _ = writeln!(text, "{}", json!({"messages": messages, "last_only": true}));
+                count += 1;
+            }
+            let mut outputs = BTreeMap::new();
+            write(directory, EXAMPLES, text.as_bytes(), &mut outputs)?;
+            Ok((json!({"detail": format!("{count} conversations"), "examples": count}), outputs))
+        })
+    }
+
+    fn pretrain(&mut self, name: &str, options: &Pretrain) -> Result<Ran, CliError> {
+        let uses: Vec<&String> = options.texts.iter().collect();
+        let (context, seed) = (self.context, self.seed(name));
+        let budget = match length(name, options.steps, options.minutes, None, self.scale)? {
+            Length::Steps(steps) | Length::Epochs(steps) => Budget::Steps(steps),
+            Length::Seconds(seconds) => Budget::Seconds(seconds),
+        };
+        if options.hidden == 0 || !options.hidden.is_multiple_of(64) {
+            return Err(CliError::new(ErrorKind::Usage, format!("stage `{name}`: hidden = {}", options.hidden))
+                .hint("give a multiple of 64"));
+        }
+        self.cached(name, options, &uses, "learning to write", |directory| {
+            let mut texts: Vec<String> = Vec::new();
+            for used in &options.texts {
+                texts.extend(texts_of(&self.result(used).directory.join(EXAMPLES))?);
+            }
+            let vocabulary = Vocabulary::train(texts.iter().map(String::as_str), options.vocabulary, context.events)
+                .map_err(advice::vocabulary)?;
+            let encode = EncodeOptions { context: options.context as u32, fim: plan::FIM, passes: 4, seed };
+            let shard = directory.join("train.tokens");
+            encode_documents(&texts, &vocabulary, &encode, context.events, &shard).map_err(advice::encode)?;
+            vocabulary.save(&directory.join(VOCABULARY_FILE)).map_err(advice::vocabulary)?;
+            let shard = TokenShard::open(&shard, &vocabulary.digest()).map_err(advice::shard)?;
+            let heads = options.hidden / 32;
+            let shape = AttentionShape { heads, key_value_heads: heads / 2, head: 32 };
+            let between = (options.hidden * 8 / 3).next_multiple_of(64);
+            let config = prentice_model::DecoderConfig::llama(
+                vocabulary.len(),
+                options.hidden,
+                options.layers,
+                shape,
+                between,
+                options.context,
+            );
+            let training = PretrainOptions {
+                budget,
+                batch_rows: 8,
+                learning_rate: options.learning_rate,
+                warmup_steps: 50,
+                schedule: Schedule::WSD,
+                optimiser: AdamWOptions::default(),
+                evaluate_every: 0,
+                evaluation_rows: 0,
+                checkpoint_every: 0,
+                seed,
+            };
+            let inputs = PretrainInputs {
+                train: &shard,
+                held_out: None,
+                vocabulary: &vocabulary,
+                initial: Model::initialise(config, seed)?,
+            };
+            let trained = pretrain(inputs, &training, context.compute, &directory.join(CHECKPOINTS), context.events)
+                .map_err(advice::pretrain)?;
+            let loss = trained.state.curve.last().map(|point| point.loss);
+            let summary = json!({
+                "detail": format!("{} steps, loss {:.3}", trained.state.step, loss.unwrap_or(f32::NAN)),
+                "steps": trained.state.step,
+                "loss": loss,
+                "parameters": trained.model.parameters().len(),
+            });
+            finish(directory, &trained.model, &vocabulary, &trained.state, summary)
+        })
+    }
+
+    fn sft(&mut self, name: &str, options: &Sft) -> Result<Ran, CliError> {
+        let mut uses: Vec<&String> = options.examples.iter().collect();
+        uses.push(&options.model);
+        let (context, seed) = (self.context, self.seed(name));
+        let length = length(name, options.steps, options.minutes, options.epochs, self.scale)?;
+        self.cached(name, options, &uses, "learning from examples", |directory| {
+            let (initial, vocabulary) = self.model(&options.model)?;
+            let mut examples = Vec::new();
+            for used in &options.examples {
+                examples.extend(examples_of(&self.result(used).directory.join(EXAMPLES), &vocabulary, &initial)?);
+            }
+            let training = EpochOptions {
+                length,
+                tokens_a_batch: options.tokens_a_batch,
+                learning_rate: options.learning_rate,
+                warmup_steps: 20,
+                schedule: Schedule::WSD,
+                optimiser: AdamWOptions::default(),
+                checkpoint_every: 0,
+                seed,
+            };
+            let inputs = SftInputs { examples: &examples, vocabulary: &vocabulary, initial };
+            let tuned = sft(inputs, &training, context.compute, &directory.join(CHECKPOINTS), context.events)
+                .map_err(advice::fine_tuning)?;
+            let steps = tuned.state.curve.len();
+            let loss = tuned.state.curve.last().map(|point| point.loss);
+            let summary = json!({
+                "detail": format!("{steps} steps, loss {:.3}", loss.unwrap_or(f32::NAN)),
+                "steps": steps,
+                "loss": loss,
+                "tokens": tuned.state.tokens,
+                "seconds": tuned.state.seconds,
+            });
+            finish(directory, &tuned.model, &vocabulary, &tuned.state, summary)
+        })
+    }
+
+    fn synthesize(&mut self, name: &str, options: &Synthesize, pairs: bool) -> Result<Ran, CliError> {
+        let made = self.families(&options.tasks)?;
+        let (context, seed, workshop) = (self.context, self.seed(name), self.workshop()?);
+        self.cached(name, options, &[&options.model, &options.tasks], "sampling and executing", |directory| {
+            let (model, vocabulary) = self.model(&options.model)?;
+            let tasks: Vec<Task> = made.train.iter().take(options.count).map(|task| task.task.clone()).collect();
+            let environment = VerifiedTasks::once(&tasks, &workshop);
+            let mut sampler =
+                BatchSampler::new(&model, context.compute, PLACES, model.config().max_position_embeddings);
+            let sampling = SamplingOptions { temperature: options.temperature, top_k: 0, top_p: 1.0, seed: Seed(0) };
+            let rollout = RolloutOptions { turn_tokens: options.turn_tokens, sampling };
+            let wanted: Vec<Wanted> = (0..tasks.len())
+                .flat_map(|task| {
+                    let seed = seed.derive("task", task as u64);
+                    (0..options.samples as u64).map(move |n| Wanted { task, seed: seed.derive("sample", n) })
+                })
+                .collect();
+            let rollouts = Judges::with(&environment, rayon::current_num_threads(), |judges| {
+                roll_out(&model, &vocabulary, &mut sampler, judges, &wanted, &rollout)
+            })
+            .map_err(advice::rollout)?;
+            let (mut text, mut count, mut solved) = (String::new(), 0, 0);
+            for group in rollouts.chunks(options.samples) {
+                let prompt = verified::prompt(&tasks[group[0].task]);
+                let unique = |is_solved: bool| {
+                    let mut texts: Vec<&str> = Vec::new();
+                    for rollout in
+                        group.iter().filter(|rollout| rollout.outcome.solved == is_solved && !rollout.is_truncated)
+                    {
+                        if !texts.contains(&rollout.turns[0].as_str()) {
+                            texts.push(&rollout.turns[0]);
+                        }
+                    }
+                    texts
+                };
+                solved += group.iter().filter(|rollout| rollout.outcome.solved).count();
+                let (right, wrong) = (unique(true), unique(false));
+                if pairs {
+                    for (chosen, rejected) in right.iter().zip(&wrong) {
+                        let _ = writeln!(text, "{}", json!({"prompt": prompt, "chosen": chosen, "rejected": rejected}));
+                        count += 1;
+                    }
+                } else {
+                    for response in right {
+                        let _ = writeln!(text, "{}", json!({"prompt": prompt, "response": response}));
+                        count += 1;
+                    }
+                }
+            }
+            let mut outputs = BTreeMap::new();
+            write(directory, if pairs { PAIRS } else { EXAMPLES }, text.as_bytes(), &mut outputs)?;
+            let what = if pairs { "pairs" } else { "examples" };
+            let detail = format!("{count} {what}; {solved} of {} samples pass", rollouts.len());
+            Ok((json!({"detail": detail, "count": count, "solved": solved, "samples": rollouts.len()}), outputs))
+        })
+    }
+
+    fn rl(&mut self, name: &str, options: &Rl) -> Result<Ran, CliError> {
+        let made = self.families(&options.tasks)?;
+        let (context, workshop) = (self.context, self.workshop()?);
+        let budget = match length(name, options.steps, options.minutes, None, self.scale)? {
+            Length::Steps(steps) | Length::Epochs(steps) => Budget::Steps(steps),
+            Length::Seconds(seconds) => Budget::Seconds(seconds),
+        };
+        let Some(algorithm) = Algorithm::named(&options.algorithm, options.turn_tokens) else {
+            let message = format!("stage `{name}`: {:?} is no algorithm", options.algorithm);
+            return Err(CliError::new(ErrorKind::Usage, message).hint(format!("known are: {}", NAMES.join(", "))));
+        };
+        let seed = self.seed("rl").derive("repetition", options.repetition);
+        self.cached(name, options, &[&options.model, &options.tasks], "learning from execution", |directory| {
+            let (mut initial, vocabulary) = self.model(&options.model)?;
+            if algorithm.needs_values() {
+                initial = initial.with_value_head();
+            }
+            let [least, most] = options.depths;
+            let tasks: Vec<Task> = made
+                .train
+                .iter()
+                .filter(|task| (least..=most).contains(&task.depth))
+                .map(|task| task.task.clone())
+                .collect();
+            let training = RlOptions {
+                algorithm,
+                budget,
+                groups: options.groups,
+                group_size: options.group_size,
+                turn_tokens: options.turn_tokens,
+                context: initial.config().max_position_embeddings,
+                epochs: 1,
+                mini_batches: 1,
+                tokens_a_batch: 8192,
+                learning_rate: options.learning_rate,
+                warmup_steps: 5,
+                optimiser: AdamWOptions { weight_decay: 0.0, ..AdamWOptions::default() },
+                curriculum: options.curriculum,
+                reward: options.reward,
+                places: PLACES,
+                checkpoint_every: 0,
+                seed,
+            };
+            let environment = environment(options.environment, &tasks, &workshop);
+            let inputs = RlInputs { initial, vocabulary: &vocabulary, tasks: digest_json(&tasks) };
+            let tuned = Judges::with(&environment, rayon::current_num_threads(), |judges| {
+                reinforce(inputs, judges, &training, context.compute, &directory.join(CHECKPOINTS), context.events)
+            })
+            .map_err(advice::reinforcement)?;
+            let steps = tuned.state.curve.len();
+            let last = tuned.state.curve.last();
+            let summary = json!({
+                "detail": format!("{steps} steps, {} of the attempts pass", format::percent(f64::from(last.map_or(0.0, |point| point.solved)))),
+                "steps": steps,
+                "attempts": tuned.state.attempts,
+                "seconds": tuned.state.seconds,
+                "last": last,
+            });
+            finish(directory, &tuned.model.without_value_head(), &vocabulary, &tuned.state, summary)
+        })
+    }
+
+    fn measure(&mut self, name: &str, options: &Measure) -> Result<Ran, CliError> {
+        let made = self.families(&options.tasks)?;
+        let (context, workshop) = (self.context, self.workshop()?);
+        // The same samples for all models: what differs is the model.
+        let seed = self.seed("measure");
+        self.cached(name, options, &[&options.model, &options.tasks], "solving held-out tasks", |directory| {
+            let test: Vec<FamilyTask> = made.test.iter().take(options.count.unwrap_or(usize::MAX)).cloned().collect();
+            let tasks: Vec<Task> = test.iter().map(|task| task.task.clone()).collect();
+            let source = &self.result(&options.model).directory;
+            let measured = if source.join(MODEL).exists() {
+                let (model, vocabulary) = self.model(&options.model)?;
+                let environment = environment(options.environment, &tasks, &workshop);
+                let mut sampler =
+                    BatchSampler::new(&model, context.compute, PLACES, model.config().max_position_embeddings);
+                let all: Vec<usize> = (0..tasks.len()).collect();
+                let how = MeasureOptions {
+                    samples: options.samples,
+                    temperature: options.temperature,
+                    turn_tokens: options.turn_tokens,
+                    seed,
+                };
+                Judges::with(&environment, rayon::current_num_threads(), |judges| {
+                    measure(&model, &vocabulary, &mut sampler, judges, &all, &how)
+                })
+                .map_err(advice::rollout)?
+            } else {
+                copied(&source.join(EXAMPLES), &tasks, &workshop)?
+            };
+            let figures = figures(&measured, options.samples);
+            let mut outputs = BTreeMap::new();
+            write(directory, MEASURED, &serde_json::to_vec(&measured)?, &mut outputs)?;
+            let by_depth: Vec<Value> = (1..=3)
+                .map(|depth| {
+                    let of_depth = Measured {
+                        tasks: measured
+                            .tasks
+                            .iter()
+                            .zip(&test)
+                            .filter(|(_, task)| task.depth == depth)
+                            .map(|(result, _)| result.clone())
+                            .collect(),
+                    };
+                    figures_of(&of_depth, options.samples)
+                })
+                .collect();
+            let detail = format!(
+                "greedy {}, pass@1 {}, pass@{} {}",
+                format::percent(figures.0),
+                format::percent(figures.1),
+                options.samples,
+                format::percent(figures.2)
+            );
+            let summary = json!({
+                "detail": detail,
+                "tasks": measured.tasks.len(),
+                "figures": figures_of(&measured, options.samples),
+                "by_depth": by_depth,
+            });
+            Ok((summary, outputs))
+        })
+    }
+}
+
+fn environment<'t>(name: EnvironmentName, tasks: &'t [Task], workshop: &'t Workshop) -> VerifiedTasks<'t> {
+    match name {
+        EnvironmentName::Once => VerifiedTasks::once(tasks, workshop),
+        EnvironmentName::Repair => VerifiedTasks::with_repair(tasks, workshop),
+    }
+}
+
+fn figures(measured: &Measured, samples: usize) -> (f64, f64, f64) {
+    let samples = samples.min(measured.tasks.first().map_or(0, |task| task.samples));
+    (measured.greedy(), measured.pass_at(samples.min(1)), measured.pass_at(samples))
+}
+
+fn figures_of(measured: &Measured, samples: usize) -> Value {
+    let (greedy, first, all) = figures(measured, samples);
+    json!({"tasks": measured.tasks.len(), "greedy": greedy, "pass_at_1": first, "pass_at_k": all, "gap": measured.gap()})
+}
+
+/// A seeded share of the tasks of each depth, in their order.
+fn share(tasks: &[FamilyTask], shares: [f64; 3], seed: Seed) -> Vec<FamilyTask> {
+    let is_chosen = |(number, task): &(usize, &FamilyTask)| {
+        let chance = shares[task.depth - 1].clamp(0.0, 1.0);
+        seed.derive("share", *number as u64).rng().random_bool(chance)
+    };
+    tasks.iter().enumerate().filter(is_chosen).map(|(_, task)| task.clone()).collect()
+}
+
+/// How long a stage trains.
+fn length(
+    name: &str,
+    steps: Option<u64>,
+    minutes: Option<f64>,
+    epochs: Option<u64>,
+    scale: f64,
+) -> Result<Length, CliError> {
+    match (steps, minutes, epochs) {
+        (Some(steps), None, None) => Ok(Length::Steps(steps)),
+        (None, Some(minutes), None) => Ok(Length::Seconds(minutes * 60.0 * scale)),
+        (None, None, Some(epochs)) => Ok(Length::Epochs(epochs)),
+        _ => Err(CliError::new(ErrorKind::Usage, format!("stage `{name}` needs one length"))
+            .hint("give `steps` or `minutes`, and not both")),
+    }
+}
+
+fn write(
+    directory: &Path,
+    name: &str,
+    bytes: &[u8],
+    outputs: &mut BTreeMap<String, ContentHash>,
+) -> Result<(), CliError> {
+    files::write_atomic(&directory.join(name), bytes)?;
+    outputs.insert(name.to_owned(), ContentHash::of(bytes));
+    Ok(())
+}
+
+/// Writes what a training stage leaves; its checkpoints are not needed any more.
+fn finish(
+    directory: &Path,
+    model: &Model,
+    vocabulary: &Vocabulary,
+    state: &impl Serialize,
+    summary: Value,
+) -> Result<Outcome, CliError> {
+    checkpoint::save_model(&directory.join(MODEL), model, vocabulary)?;
+    let mut outputs = BTreeMap::from([(MODEL.to_owned(), model.digest())]);
+    write(directory, STATE, &serde_json::to_vec(state)?, &mut outputs)?;
+    // Times differ from run to run and must not make other results of what follows.
+    outputs.remove(STATE);
+    let _ = std::fs::remove_dir_all(directory.join(CHECKPOINTS));
+    Ok((summary, outputs))
+}
+
+/// The documents that examples are, for pre-training.
+fn texts_of(path: &Path) -> Result<Vec<String>, CliError> {
+    let mut texts = Vec::new();
+    for line in String::from_utf8_lossy(&files::read(path)?).lines() {
+        let value: Value = serde_json::from_str(line)?;
+        let text = |key: &str| value[key].as_str().unwrap_or_default();
+        let document = match value["messages"].as_array() {
+            Some(messages) => messages.iter().filter_map(|message| message["content"].as_str()).collect(),
+            None => format!("{}{}", text("prompt"), text("response")),
+        };
+        texts.push(document);
+    }
+    Ok(texts)
+}
+
+fn examples_of(path: &Path, vocabulary: &Vocabulary, model: &Model) -> Result<Vec<ChatTokens>, CliError> {
+    let plain = ChatTemplate::named("plain").expect("there is a plain template");
+    let chat = Chat::new(plain, vocabulary).expect("it needs no special tokens");
+    let options = ReadOptions {
+        max_tokens: model.config().max_position_embeddings,
+        over_long: OverLong::Drop,
+        empty: EmptyResponse::Skip,
+    };
+    let mut examples = read_dialogues(path, &chat, &options).map_err(advice::examples)?.examples;
+    // Of a repaired program only the repair is learnt.
+    let first = files::read(path)?;
+    if String::from_utf8_lossy(&first).lines().next().is_some_and(|line| line.contains("\"last_only\":true")) {
+        examples.iter_mut().for_each(ChatTokens::mark_last_response_only);
+    }
+    Ok(examples)
+}
+
+/// A baseline that has learnt nothing: the response to the nearest prompt, by common runs of five characters.
+fn copied(examples: &Path, tasks: &[Task], workshop: &Workshop) -> Result<Measured, CliError> {
+    let runs =
+        |text: &str| -> std::collections::HashSet<Vec<u8>> { text.as_bytes().windows(5).map(<[u8]>::to_vec).collect() };
+    let mut known = Vec::new();
+    for line in String::from_utf8_lossy(&files::read(examples)?).lines() {
+        let value: Value = serde_json::from_str(line)?;
+        let text = |key: &str| value[key].as_str().unwrap_or_default().to_owned();
+        known.push((runs(&text("prompt")), text("response")));
+    }
+    let mut verifier = Verifier::new(workshop);
+    let mut results = Vec::new();
+    for task in tasks {
+        let wanted = runs(verified::prompt(task));
+        let likeness = |(other, _): &&(std::collections::HashSet<Vec<u8>>, String)| {
+            let common = wanted.intersection(other).count();
+            // Jaccard, as a whole number that compares exactly.
+            (common as u64 * 1_000_000) / (wanted.len() + other.len() - common).max(1) as u64
+        };
+        let response = known.iter().max_by_key(likeness).map(|(_, response)| response.clone()).unwrap_or_default();
+        let examined = verifier.examine(task, &response);
+        results.push(TaskResult {
+            task: task.id.clone(),
+            greedy: examined.hidden == prentice_base::Verdict::Pass,
+            solved: 0,
+            visible: 0,
+            loopholes: 0,
+            samples: 0,
+            turns: vec![response],
+        });
+    }
+    Ok(Measured { tasks: results })
+}

@@ -1,0 +1,344 @@
+//! The kinds of stages, with their options. Lengths of training are `steps`, or `minutes`.
+
+use prentice_environment::families::{Family, grammar::Kind, render::Language};
+use serde::{Deserialize, Serialize};
+
+/// A stage of a recipe.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Stage {
+    /// Makes tasks of a family.
+    Generate(Generate),
+    /// Makes prompts with responses out of tasks.
+    Label(Label),
+    /// Makes conversations in which a wrong first try is repaired.
+    Demonstrate(Demonstrate),
+    /// Learns a vocabulary and a model from the texts of examples.
+    Pretrain(Pretrain),
+    /// Supervised fine-tuning.
+    Sft(Sft),
+    /// Samples, executes and keeps what passes.
+    Synthesize(Synthesize),
+    /// Samples, executes and makes pairs of what passes and what does not.
+    Pair(Synthesize),
+    /// Preference learning.
+    Prefer(Prefer),
+    /// Reinforcement learning.
+    Rl(Box<Rl>),
+    /// Measures models on tasks.
+    Measure(Measure),
+}
+
+impl Stage {
+    /// The stages whose results it uses.
+    pub fn uses(&self) -> Vec<&String> {
+        match self {
+            Stage::Generate(options) => options.apart_from.iter().collect(),
+            Stage::Label(options) => vec![&options.tasks],
+            Stage::Demonstrate(options) => vec![&options.tasks],
+            Stage::Pretrain(options) => options.texts.iter().collect(),
+            Stage::Sft(options) => options.examples.iter().chain([&options.model]).collect(),
+            Stage::Synthesize(options) | Stage::Pair(options) => vec![&options.model, &options.tasks],
+            Stage::Prefer(options) => vec![&options.model, &options.pairs],
+            Stage::Rl(options) => vec![&options.model, &options.tasks],
+            Stage::Measure(options) => vec![&options.model, &options.tasks],
+        }
+    }
+}
+
+/// In what a policy acts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EnvironmentName {
+    /// One turn: the program decides.
+    #[default]
+    Once,
+    /// Two turns: a program that fails a visible test is answered by what the test saw.
+    Repair,
+}
+
+/// Makes tasks of a family.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Generate {
+    /// `docfn` or `iofn`.
+    pub family: Family,
+    /// `python`, `javascript` or `rust`.
+    #[serde(default = "python")]
+    pub language: Language,
+    /// Tasks to learn from.
+    pub train: usize,
+    /// Tasks to be examined on.
+    pub test: usize,
+    /// Least and most stages of a program, 1 to 3.
+    #[serde(default = "all_depths")]
+    pub depths: [usize; 2],
+    /// What programs start from: `list`, `number`, `text`.
+    #[serde(default = "all_domains")]
+    pub domains: Vec<Kind>,
+    /// Another `generate` stage whose examination must not be trained on either.
+    pub apart_from: Option<String>,
+}
+
+/// Makes prompts with responses out of tasks.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Label {
+    /// A `generate` stage.
+    pub tasks: String,
+    /// Chance that a phrasing that is easily misread is, from 0 to 1.
+    #[serde(default)]
+    pub mismatch: f64,
+    /// Shares of the tasks of depth 1, 2 and 3 that are labelled.
+    #[serde(default = "everything")]
+    pub shares: [f64; 3],
+}
+
+/// Makes conversations in which a wrong first try is repaired.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Demonstrate {
+    /// A `generate` stage.
+    pub tasks: String,
+    /// Shares of the tasks of depth 1, 2 and 3 that are shown.
+    #[serde(default = "everything")]
+    pub shares: [f64; 3],
+}
+
+/// Learns a vocabulary and a model from the texts of examples.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pretrain {
+    /// Stages with examples, whose texts are learnt from.
+    pub texts: Vec<String>,
+    /// Tokens of the vocabulary.
+    #[serde(default = "five_hundred_twelve")]
+    pub vocabulary: usize,
+    /// Blocks.
+    #[serde(default = "four")]
+    pub layers: usize,
+    /// Features of a token; a multiple of 64.
+    #[serde(default = "hundred_twenty_eight")]
+    pub hidden: usize,
+    /// Positions of the model.
+    #[serde(default = "five_hundred_twelve")]
+    pub context: usize,
+    /// Steps.
+    pub steps: Option<u64>,
+    /// Minutes.
+    pub minutes: Option<f64>,
+    /// Peak learning rate.
+    #[serde(default = "pretraining_rate")]
+    pub learning_rate: f64,
+}
+
+/// Supervised fine-tuning.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sft {
+    /// A stage with a model.
+    pub model: String,
+    /// Stages with examples.
+    pub examples: Vec<String>,
+    /// Steps.
+    pub steps: Option<u64>,
+    /// Minutes.
+    pub minutes: Option<f64>,
+    /// Passes over all examples.
+    pub epochs: Option<u64>,
+    /// Tokens of a step.
+    #[serde(default = "four_thousand")]
+    pub tokens_a_batch: usize,
+    /// Peak learning rate.
+    #[serde(default = "fine_tuning_rate")]
+    pub learning_rate: f64,
+}
+
+/// Samples, executes, and keeps what passes, or pairs it with what does not.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Synthesize {
+    /// A stage with a model.
+    pub model: String,
+    /// A `generate` stage, of which the training tasks are taken.
+    pub tasks: String,
+    /// Tasks to sample for.
+    pub count: usize,
+    /// Samples of each.
+    #[serde(default = "eight")]
+    pub samples: usize,
+    /// Temperature.
+    #[serde(default = "one")]
+    pub temperature: f32,
+    /// Most tokens of a response.
+    #[serde(default = "ninety_six")]
+    pub turn_tokens: usize,
+}
+
+/// Preference learning.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Prefer {
+    /// A stage with a model.
+    pub model: String,
+    /// A `pair` stage.
+    pub pairs: String,
+    /// `dpo`, `ipo`, `orpo` or `simpo`.
+    #[serde(default = "dpo")]
+    pub objective: String,
+    /// Steps.
+    pub steps: Option<u64>,
+    /// Minutes.
+    pub minutes: Option<f64>,
+    /// Passes over all pairs.
+    pub epochs: Option<u64>,
+    /// Tokens of a step.
+    #[serde(default = "four_thousand")]
+    pub tokens_a_batch: usize,
+    /// Peak learning rate.
+    #[serde(default = "preference_rate")]
+    pub learning_rate: f64,
+}
+
+/// Reinforcement learning.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rl {
+    /// A stage with a model.
+    pub model: String,
+    /// A `generate` stage, of which the training tasks are taken.
+    pub tasks: String,
+    /// Least and most stages of a program.
+    #[serde(default = "all_depths")]
+    pub depths: [usize; 2],
+    /// In what the policy acts.
+    #[serde(default)]
+    pub environment: EnvironmentName,
+    /// Name of the algorithm.
+    #[serde(default = "dr_grpo")]
+    pub algorithm: String,
+    /// Steps.
+    pub steps: Option<u64>,
+    /// Minutes.
+    pub minutes: Option<f64>,
+    /// Tasks in a step.
+    #[serde(default = "thirty_two")]
+    pub groups: usize,
+    /// Attempts at each.
+    #[serde(default = "eight")]
+    pub group_size: usize,
+    /// Most tokens of a turn.
+    #[serde(default = "ninety_six")]
+    pub turn_tokens: usize,
+    /// Peak learning rate.
+    #[serde(default = "policy_rate")]
+    pub learning_rate: f64,
+    /// Whether tasks that are solved sometimes are preferred.
+    #[serde(default = "yes")]
+    pub curriculum: bool,
+    /// `verified`, or `random` as a control.
+    #[serde(default)]
+    pub reward: prentice_train::rl::reinforce::Reward,
+    /// For several runs that differ in nothing else.
+    #[serde(default)]
+    pub repetition: u64,
+}
+
+/// Measures a model on the tasks that it is examined on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Measure {
+    /// A stage with a model; or one with examples, of which that with the nearest prompt is copied.
+    pub model: String,
+    /// A `generate` stage, of which the tasks for examination are taken.
+    pub tasks: String,
+    /// Most tasks.
+    pub count: Option<usize>,
+    /// Samples of each.
+    #[serde(default = "eight")]
+    pub samples: usize,
+    /// Temperature of the samples.
+    #[serde(default = "one")]
+    pub temperature: f32,
+    /// Most tokens of a turn.
+    #[serde(default = "ninety_six")]
+    pub turn_tokens: usize,
+    /// In what the model acts.
+    #[serde(default)]
+    pub environment: EnvironmentName,
+}
+
+fn python() -> Language {
+    Language::Python
+}
+
+fn all_depths() -> [usize; 2] {
+    [1, 3]
+}
+
+fn all_domains() -> Vec<Kind> {
+    vec![Kind::List, Kind::Number, Kind::Text]
+}
+
+fn everything() -> [f64; 3] {
+    [1.0; 3]
+}
+
+fn four() -> usize {
+    4
+}
+
+fn eight() -> usize {
+    8
+}
+
+fn thirty_two() -> usize {
+    32
+}
+
+fn ninety_six() -> usize {
+    96
+}
+
+fn hundred_twenty_eight() -> usize {
+    128
+}
+
+fn five_hundred_twelve() -> usize {
+    512
+}
+
+fn four_thousand() -> usize {
+    4096
+}
+
+fn one() -> f32 {
+    1.0
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn pretraining_rate() -> f64 {
+    4e-3
+}
+
+fn fine_tuning_rate() -> f64 {
+    3e-3
+}
+
+fn preference_rate() -> f64 {
+    2e-4
+}
+
+fn policy_rate() -> f64 {
+    5e-4
+}
+
+fn dpo() -> String {
+    "dpo".into()
+}
+
+fn dr_grpo() -> String {
+    "dr-grpo".into()
+}
