@@ -364,6 +364,12 @@ impl ChatTokens {
         self.is_response.iter().rposition(|is_response| *is_response).map_or(0, |last| last + 1)
     }
 
+    /// Where the last response begins; 0 if there is none.
+    pub fn start_of_last_response(&self) -> usize {
+        let before = &self.is_response[..self.end_of_responses()];
+        before.iter().rposition(|is_response| !is_response).map_or(0, |last| last + 1)
+    }
+
     /// Keeps the first `length` tokens.
     pub fn truncate(&mut self, length: usize) {
         self.ids.truncate(length);
@@ -372,8 +378,7 @@ impl ChatTokens {
 
     /// Unmarks all responses but the last.
     pub fn mark_last_response_only(&mut self) {
-        let end = self.end_of_responses();
-        let start = self.is_response[..end].iter().rposition(|is_response| !is_response).map_or(0, |last| last + 1);
+        let start = self.start_of_last_response();
         self.is_response[..start].fill(false);
     }
 }

@@ -13,7 +13,10 @@
 //! What a line lacks is an error that names file, line and field, since a data set that is half understood trains
 //! something else. Only empty responses and over-long examples may be passed over, by choice, and are counted.
 
-use std::path::{Path, PathBuf};
+use std::{
+    cell::Cell,
+    path::{Path, PathBuf},
+};
 
 use prentice_base::{ContentHash, FileError, HashWriter, Message, Role, files};
 use prentice_tokens::chat::{Chat, ChatError, ChatTokens};
@@ -97,38 +100,8 @@ pub enum ExampleError {
         path: PathBuf,
         /// The line, from 1.
         line: usize,
-        /// What is wrong, and with which field.
-        problem: String,
-    },
-    /// The conversation of a line cannot be spelt.
-    #[error("{}, line {line}: {source}", path.display())]
-    Chat {
-        /// The file.
-        path: PathBuf,
-        /// The line, from 1.
-        line: usize,
-        /// Why not.
-        source: ChatError,
-    },
-    /// A response is empty, and that is not allowed.
-    #[error("{}, line {line}: the response is empty", path.display())]
-    Empty {
-        /// The file.
-        path: PathBuf,
-        /// The line, from 1.
-        line: usize,
-    },
-    /// An example is too long, and that is not allowed.
-    #[error("{}, line {line}: the example has {tokens} tokens, at most {limit} are allowed", path.display())]
-    TooLong {
-        /// The file.
-        path: PathBuf,
-        /// The line, from 1.
-        line: usize,
-        /// Its tokens.
-        tokens: usize,
-        /// Tokens allowed.
-        limit: usize,
+        /// What is wrong with it.
+        problem: LineProblem,
     },
     /// Nothing is left to train on.
     #[error("{} has no examples: {empty} with an empty response and {dropped} too long were passed over", path.display())]
@@ -142,17 +115,43 @@ pub enum ExampleError {
     },
 }
 
+/// What is wrong with a line.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LineProblem {
+    /// It is not JSON, or a field is not what it should be.
+    #[error("{0}")]
+    Malformed(String),
+    /// Its conversation cannot be spelt.
+    #[error(transparent)]
+    Chat(#[from] ChatError),
+    /// A response is empty.
+    #[error("the response is empty")]
+    Empty,
+    /// It is too long, or nothing of a response is left of it.
+    #[error("the example has {tokens} tokens, at most {limit} are allowed")]
+    TooLong {
+        /// Its tokens.
+        tokens: usize,
+        /// Tokens allowed.
+        limit: usize,
+    },
+}
+
 impl ExampleError {
     /// What the user can do.
     pub fn hint(&self) -> String {
         match self {
             Self::File(_) => "check the path and its permissions".into(),
-            Self::Line { .. } => {
-                r#"each line is a JSON object, such as {"prompt": "...", "response": "..."}; pairs have "chosen" and "rejected", labelled examples "label""#.into()
+            Self::Line { problem: LineProblem::Malformed(_), .. } => {
+                r#"each line is an object, such as {"prompt": "...", "response": "..."}; pairs have "chosen" and "rejected", labelled examples "label""#.into()
             }
-            Self::Chat { source, .. } => source.hint(),
-            Self::Empty { .. } => "remove the line, or have empty responses passed over".into(),
-            Self::TooLong { .. } => "have over-long examples dropped or truncated, or raise the limit".into(),
+            Self::Line { problem: LineProblem::Chat(error), .. } => error.hint(),
+            Self::Line { problem: LineProblem::Empty, .. } => {
+                "remove the line, or have empty responses passed over".into()
+            }
+            Self::Line { problem: LineProblem::TooLong { .. }, .. } => {
+                "have over-long examples dropped or truncated, or raise the limit".into()
+            }
             Self::NoExamples { .. } => "check the file, and the limit on the length of examples".into(),
         }
     }
@@ -179,9 +178,9 @@ pub fn read_dialogues(path: &Path, chat: &Chat, options: &ReadOptions) -> Result
 /// Names the file, the line and the field; or nothing is left.
 pub fn read_pairs(path: &Path, chat: &Chat, options: &ReadOptions) -> Result<Examples<Pair>, ExampleError> {
     read(path, chat, options, |line| {
-        let chosen = line.encode(&line.with_prompt("chosen")?, true)?;
-        let rejected = line.encode(&line.with_prompt("rejected")?, true)?;
-        Ok(Pair { chosen, rejected })
+        // What a policy passes over must be well-formed all the same, so everything is read before anything is encoded.
+        let (chosen, rejected) = (line.with_prompt("chosen")?, line.with_prompt("rejected")?);
+        Ok(Pair { chosen: line.encode(&chosen, true)?, rejected: line.encode(&rejected, true)? })
     })
 }
 
@@ -191,11 +190,12 @@ pub fn read_pairs(path: &Path, chat: &Chat, options: &ReadOptions) -> Result<Exa
 /// Names the file, the line and the field; or nothing is left.
 pub fn read_labelled(path: &Path, chat: &Chat, options: &ReadOptions) -> Result<Examples<Labelled>, ExampleError> {
     read(path, chat, options, |line| {
-        let tokens = line.encode(&line.with_prompt(line.response_field()?)?, true)?;
-        match line.field("label")? {
-            Value::Bool(desirable) => Ok(Labelled { tokens, desirable: *desirable }),
-            other => Err(line.wrong("label", "true or false", other)),
-        }
+        let messages = line.with_prompt(line.response_field()?)?;
+        let desirable = match line.field("label")? {
+            Value::Bool(desirable) => *desirable,
+            other => return Err(wrong("label", "true or false", other)),
+        };
+        Ok(Labelled { tokens: line.encode(&messages, true)?, desirable })
     })
 }
 
@@ -210,32 +210,19 @@ pub fn digest<'e>(conversations: impl IntoIterator<Item = &'e ChatTokens>) -> Co
     hasher.finish()
 }
 
-/// Why a line gives no example.
-enum Refusal {
-    Passed(Passed),
-    Error(ExampleError),
-}
-
-enum Passed {
-    Empty,
-    TooLong,
-}
-
-/// One line of the file, as far as it is understood.
+/// One line of a file.
 struct Line<'a> {
-    path: &'a Path,
-    number: usize,
     fields: Map<String, Value>,
     chat: &'a Chat<'a>,
     options: &'a ReadOptions,
-    truncated: std::cell::Cell<bool>,
+    truncated: Cell<bool>,
 }
 
 fn read<E>(
     path: &Path,
     chat: &Chat,
     options: &ReadOptions,
-    example: impl Fn(&Line) -> Result<E, Refusal>,
+    example: impl Fn(&Line) -> Result<E, LineProblem>,
 ) -> Result<Examples<E>, ExampleError> {
     let bytes = files::read(path)?;
     let mut result = Examples { examples: Vec::new(), empty: 0, dropped: 0, truncated: 0 };
@@ -243,28 +230,18 @@ fn read<E>(
         if text.trim_ascii().is_empty() {
             continue;
         }
-        let number = index + 1;
-        let problem = |problem| ExampleError::Line { path: path.to_owned(), line: number, problem };
-        let fields = match serde_json::from_slice(text) {
-            Ok(Value::Object(fields)) => fields,
-            Ok(other) => return Err(problem(format!("is {}, not an object", kind(&other)))),
-            // The parser counts lines too, and sees only one.
-            Err(error) => {
-                return Err(problem(format!(
-                    "is not JSON: {}",
-                    error.to_string().replace(" line 1 column ", " column ")
-                )));
-            }
-        };
-        let line = Line { path, number, fields, chat, options, truncated: false.into() };
-        match example(&line) {
-            Ok(example) => {
+        let found = parse(text).and_then(|fields| {
+            let line = Line { fields, chat, options, truncated: Cell::new(false) };
+            example(&line).map(|example| (example, line.truncated.get()))
+        });
+        match found {
+            Ok((example, truncated)) => {
                 result.examples.push(example);
-                result.truncated += u64::from(line.truncated.get());
+                result.truncated += u64::from(truncated);
             }
-            Err(Refusal::Passed(Passed::Empty)) => result.empty += 1,
-            Err(Refusal::Passed(Passed::TooLong)) => result.dropped += 1,
-            Err(Refusal::Error(error)) => return Err(error),
+            Err(LineProblem::Empty) if options.empty == EmptyResponse::Skip => result.empty += 1,
+            Err(LineProblem::TooLong { .. }) if options.over_long != OverLong::Fail => result.dropped += 1,
+            Err(problem) => return Err(ExampleError::Line { path: path.to_owned(), line: index + 1, problem }),
         }
     }
     if result.examples.is_empty() {
@@ -273,30 +250,42 @@ fn read<E>(
     Ok(result)
 }
 
+fn parse(line: &[u8]) -> Result<Map<String, Value>, LineProblem> {
+    match serde_json::from_slice(line) {
+        Ok(Value::Object(fields)) => Ok(fields),
+        Ok(other) => Err(LineProblem::Malformed(format!("is {}, not an object", kind(&other)))),
+        // The parser counts lines too, and sees only one.
+        Err(error) => {
+            let error = error.to_string().replace(" line 1 column ", " column ");
+            Err(LineProblem::Malformed(format!("is not JSON: {error}")))
+        }
+    }
+}
+
+fn wrong(field: &str, wanted: &str, found: &Value) -> LineProblem {
+    LineProblem::Malformed(format!("field `{field}` is {}, expected is {wanted}", kind(found)))
+}
+
+fn missing(field: &str) -> LineProblem {
+    LineProblem::Malformed(format!("field `{field}` is missing"))
+}
+
 impl Line<'_> {
-    fn refuse(&self, problem: String) -> Refusal {
-        Refusal::Error(ExampleError::Line { path: self.path.to_owned(), line: self.number, problem })
-    }
-
-    fn wrong(&self, field: &str, wanted: &str, found: &Value) -> Refusal {
-        self.refuse(format!("field `{field}` is {}, expected is {wanted}", kind(found)))
-    }
-
-    fn field(&self, name: &str) -> Result<&Value, Refusal> {
-        self.fields.get(name).ok_or_else(|| self.refuse(format!("field `{name}` is missing")))
+    fn field(&self, name: &str) -> Result<&Value, LineProblem> {
+        self.fields.get(name).ok_or_else(|| missing(name))
     }
 
     /// Either of the two names that data sets use.
-    fn response_field(&self) -> Result<&'static str, Refusal> {
+    fn response_field(&self) -> Result<&'static str, LineProblem> {
         match (self.fields.contains_key("response"), self.fields.contains_key("completion")) {
-            (true, true) => Err(self.refuse("has both fields `response` and `completion`".into())),
+            (true, true) => Err(LineProblem::Malformed("has both fields `response` and `completion`".into())),
             (false, true) => Ok("completion"),
             (_, false) => Ok("response"),
         }
     }
 
     /// The prompt, followed by the response in field `name`; a list of messages may hold both.
-    fn with_prompt(&self, name: &str) -> Result<Vec<Message>, Refusal> {
+    fn with_prompt(&self, name: &str) -> Result<Vec<Message>, LineProblem> {
         let is_whole = !self.fields.contains_key("prompt") && self.fields.get(name).is_some_and(Value::is_array);
         let mut messages = if is_whole { Vec::new() } else { self.messages("prompt", Role::User)? };
         messages.extend(self.messages(name, Role::Assistant)?);
@@ -304,24 +293,24 @@ impl Line<'_> {
     }
 
     /// The messages in a field, or its text as one message of `role`.
-    fn messages(&self, name: &str, role: Role) -> Result<Vec<Message>, Refusal> {
+    fn messages(&self, name: &str, role: Role) -> Result<Vec<Message>, LineProblem> {
         let array = match self.field(name)? {
             Value::String(content) if name != "messages" => {
                 return Ok(vec![Message { role, content: content.clone() }]);
             }
             Value::Array(array) => array,
-            other if name == "messages" => return Err(self.wrong(name, "a list of messages", other)),
-            other => return Err(self.wrong(name, "a text or a list of messages", other)),
+            other if name == "messages" => return Err(wrong(name, "a list of messages", other)),
+            other => return Err(wrong(name, "a text or a list of messages", other)),
         };
         array.iter().enumerate().map(|(index, message)| self.message(&format!("{name}[{index}]"), message)).collect()
     }
 
-    fn message(&self, place: &str, message: &Value) -> Result<Message, Refusal> {
-        let Value::Object(fields) = message else { return Err(self.wrong(place, "a message", message)) };
+    fn message(&self, place: &str, message: &Value) -> Result<Message, LineProblem> {
+        let Value::Object(fields) = message else { return Err(wrong(place, "a message", message)) };
         let text = |name: &str| match fields.get(name) {
             Some(Value::String(text)) => Ok(text),
-            Some(other) => Err(self.wrong(&format!("{place}.{name}"), "a text", other)),
-            None => Err(self.refuse(format!("field `{place}.{name}` is missing"))),
+            Some(other) => Err(wrong(&format!("{place}.{name}"), "a text", other)),
+            None => Err(missing(&format!("{place}.{name}"))),
         };
         let role = match text("role")?.as_str() {
             "system" => Role::System,
@@ -329,50 +318,37 @@ impl Line<'_> {
             "assistant" => Role::Assistant,
             "tool" => Role::Tool,
             other => {
-                let roles = "`system`, `user` or `assistant`";
-                return Err(self.refuse(format!("field `{place}.role` is `{other}`, expected is {roles}")));
+                return Err(LineProblem::Malformed(format!(
+                    "field `{place}.role` is `{other}`, expected is `system`, `user` or `assistant`"
+                )));
             }
         };
         Ok(Message { role, content: text("content")?.clone() })
     }
 
     /// The tokens of a conversation up to its last response. With `last_only`, only that one stays marked.
-    fn encode(&self, messages: &[Message], last_only: bool) -> Result<ChatTokens, Refusal> {
-        let place = || (self.path.to_owned(), self.number);
+    fn encode(&self, messages: &[Message], last_only: bool) -> Result<ChatTokens, LineProblem> {
         let mut responses = messages.iter().filter(|message| message.role == Role::Assistant).peekable();
         if responses.peek().is_none() {
-            return Err(self.refuse("no message has the role `assistant`".into()));
+            return Err(LineProblem::Malformed("no message has the role `assistant`".into()));
         }
         if responses.any(|message| message.content.trim().is_empty()) {
-            return Err(match (self.options.empty, place()) {
-                (EmptyResponse::Skip, _) => Refusal::Passed(Passed::Empty),
-                (EmptyResponse::Fail, (path, line)) => Refusal::Error(ExampleError::Empty { path, line }),
-            });
+            return Err(LineProblem::Empty);
         }
-        let mut tokens = self.chat.encode(messages).map_err(|source| {
-            let (path, line) = place();
-            Refusal::Error(ExampleError::Chat { path, line, source })
-        })?;
+        let mut tokens = self.chat.encode(messages)?;
         if last_only {
             tokens.mark_last_response_only();
         }
-        let (length, limit) = (tokens.end_of_responses(), self.options.max_tokens);
-        tokens.truncate(length);
+        tokens.truncate(tokens.end_of_responses());
+        let (length, limit) = (tokens.ids.len(), self.options.max_tokens);
         if length > limit {
-            match (self.options.over_long, place()) {
-                (OverLong::Drop, _) => return Err(Refusal::Passed(Passed::TooLong)),
-                (OverLong::Fail, (path, line)) => {
-                    return Err(Refusal::Error(ExampleError::TooLong { path, line, tokens: length, limit }));
-                }
-                (OverLong::Truncate, _) => {
-                    tokens.truncate(limit);
-                    tokens.truncate(tokens.end_of_responses());
-                    if tokens.ids.is_empty() {
-                        return Err(Refusal::Passed(Passed::TooLong));
-                    }
-                    self.truncated.set(true);
-                }
+            let may_truncate = self.options.over_long == OverLong::Truncate;
+            tokens.truncate(if may_truncate { limit } else { 0 });
+            tokens.truncate(tokens.end_of_responses());
+            if tokens.ids.is_empty() {
+                return Err(LineProblem::TooLong { tokens: length, limit });
             }
+            self.truncated.set(true);
         }
         Ok(tokens)
     }

@@ -1,7 +1,7 @@
 //! Training over a fixed set of examples, again and again: the loop of supervised and preference training.
 //!
-//! As in pre-training, a budget in time is not a function of the inputs: the number of steps is settled and recorded
-//! when the learning rate begins to fall, and [`Length::Steps`] with that number repeats the run exactly.
+//! A budget in time is by nature not a function of the inputs. As in pre-training, the number of steps is settled from
+//! the speed so far, and recorded, when the learning rate begins to fall.
 
 use std::time::Instant;
 

@@ -151,8 +151,9 @@ pub fn identity(
     initial: &Model,
     compute: Compute,
 ) -> ContentHash {
+    let model = (initial.config(), initial.adapters(), initial.digest());
     let arithmetic = (compute.precision, compute.kernels.to_string());
-    digest_json(&(options, data, vocabulary.digest(), initial.digest(), arithmetic))
+    digest_json(&(options, data, vocabulary.digest(), model, arithmetic))
 }
 
 /// How many numbers of a model are trained: the length of gradients.

@@ -2,6 +2,7 @@
 //!
 //! * [`pretrain`]: next token and fill-in-the-middle, resumable to the bit.
 //! * [`finetune`]: what all training from a trained model shares, resumable likewise. [`sft`]: on responses to prompts.
+//!   [`prefer`]: on judgements of responses.
 //! * [`dialogue`], [`batches`], [`epochs`]: examples from JSON lines, and training over a fixed set of them.
 //! * [`optimiser`], [`schedule`]: AdamW, and the learning rate over time.
 //! * [`examine`]: held-out bits per byte, next-token accuracy, single-line infilling, beside two baselines.
@@ -22,6 +23,7 @@ pub mod finetune;
 pub mod objective;
 pub mod optimiser;
 pub mod plan;
+pub mod prefer;
 pub mod pretrain;
 pub mod rl;
 pub mod schedule;

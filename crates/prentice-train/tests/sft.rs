@@ -94,29 +94,48 @@ fn eight_examples_are_learnt_by_heart() {
     assert!(tuned.model.score(&mut Workspace::new(Compute::fastest()), &prompts).mean > 2.0);
 }
 
-#[test]
-fn resumed_equals_uninterrupted() {
+/// A run that lost its last checkpoint, and one on a single thread, end with the bits of an undisturbed one.
+fn check_resumption(vocabulary: &Vocabulary, initial: &Model) {
     let directory = tempfile::tempdir().unwrap();
-    let vocabulary = vocabulary();
-    let examples = eight_examples(&plain(&vocabulary), directory.path());
-    let path = directory.path().join("run");
+    let examples = eight_examples(&plain(vocabulary), directory.path());
     let digest = |tuned: &Tuned<_>| -> ContentHash { checkpoint::digest(&tuned.checkpoint).unwrap() };
-
-    let whole = run(&vocabulary, &examples, &options(Length::Epochs(6)), &path).unwrap();
+    let run = |name: &str, examples: &[ChatTokens]| {
+        let inputs = SftInputs { examples, vocabulary, initial: initial.clone() };
+        sft(inputs, &options(Length::Epochs(6)), Compute::fastest(), &directory.path().join(name), &ignore_events)
+    };
+    let whole = run("run", &examples).unwrap();
     let expected = digest(&whole);
+    assert_ne!(whole.model.digest(), initial.digest());
+
     fs::remove_dir_all(&whole.checkpoint).unwrap();
-    let resumed = run(&vocabulary, &examples, &options(Length::Epochs(6)), &path).unwrap();
+    let resumed = run("run", &examples).unwrap();
     assert_eq!(digest(&resumed), expected);
     assert_eq!((&resumed.state.curve, &resumed.state.figures), (&whole.state.curve, &whole.state.figures));
     assert_eq!((resumed.state.tokens, resumed.state.steps), (whole.state.tokens, whole.state.steps));
 
     let one_thread = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
-    let path = directory.path().join("one-thread");
-    let single = one_thread.install(|| run(&vocabulary, &examples, &options(Length::Epochs(6)), &path)).unwrap();
-    assert_eq!(digest(&single), expected);
+    assert_eq!(digest(&one_thread.install(|| run("one-thread", &examples)).unwrap()), expected);
 
-    let error = run(&vocabulary, &examples[1..], &options(Length::Epochs(6)), &path).unwrap_err();
+    let error = run("run", &examples[1..]).unwrap_err();
     assert!(matches!(error, FineTuneError::AnotherRun { .. }), "{error}");
+}
+
+#[test]
+fn resumed_equals_uninterrupted() {
+    let vocabulary = vocabulary();
+    check_resumption(&vocabulary, &model(&vocabulary));
+}
+
+#[test]
+fn a_budget_of_time_is_kept_and_settled() {
+    let directory = tempfile::tempdir().unwrap();
+    let vocabulary = vocabulary();
+    let examples = eight_examples(&plain(&vocabulary), directory.path());
+    let tuned = run(&vocabulary, &examples, &options(Length::Seconds(0.3)), &directory.path().join("timed")).unwrap();
+    let state = &tuned.state;
+    assert!(state.seconds > 0.05 && state.seconds < 10.0, "{} s", state.seconds);
+    assert_eq!(state.steps, Some(state.curve.len() as u64));
+    assert!(tuned.checkpoint.ends_with(format!("step-{:08}", state.curve.len())));
 }
 
 #[test]
@@ -310,7 +329,7 @@ fn bad_lines_are_named_with_their_field() {
     expect!["bad.jsonl, line 1: field `label` is missing"]
         .assert_eq(&labelled(r#"{"prompt": "a", "completion": "b"}"#));
     expect!["bad.jsonl, line 1: field `label` is a number, expected is true or false"]
-        .assert_eq(&labelled(r#"{"prompt": "a", "completion": "b", "label": 1}"#));
+        .assert_eq(&labelled(r#"{"prompt": "a", "completion": "", "label": 1}"#));
 }
 
 #[test]
