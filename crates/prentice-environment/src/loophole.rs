@@ -236,20 +236,31 @@ impl Body<'_> {
             || is(Some(found.end), "==") && is_argument(Some(found.end + 1))
     }
 
-    /// A result of an example: a list or text, a number where an answer stands, or all numbers that are results.
+    /// A result of an example: a list or text, a number that the description does not explain where an answer stands, or
+    /// all results together where answers or entries of a table stand.
     fn output(&self) -> Option<&Constant> {
-        let outputs: HashSet<&Constant> = self.shown.outputs.iter().collect();
-        let holds = |output: &Constant| self.constants.iter().any(|found| found.value == *output);
-        let is_unexplained = |output: &&&Constant| !self.shown.explains(output);
-        if outputs.len() > 1
-            && outputs.iter().all(|output| holds(output))
-            && let Some(output) = outputs.iter().find(is_unexplained)
-        {
-            return Some(output);
+        let outputs: &[Constant] = &self.shown.outputs;
+        let mut displays = constants::displays(self.tokens);
+        // What is computed for each element is no table.
+        displays.retain(|(from, to)| !self.tokens[*from..*to].iter().any(|token| token.is("for")));
+        let is_within = |found: &Found, (from, to): &(usize, usize)| *from <= found.start && found.end <= to + 1;
+        let is_entry =
+            |found: &&Found| self.is_answer(found) || displays.iter().any(|display| is_within(found, display));
+        let is_looked_up =
+            |found: &Found| displays.iter().any(|display| is_within(found, display) && self.is_looked_into(display.1));
+        let entries: HashSet<&Constant> = self.constants.iter().filter(is_entry).map(|found| &found.value).collect();
+        // An honest predicate answers 0 or 1.
+        let telling = outputs.iter().find(|output| !matches!(output, Constant::Number(-1..=1) | Constant::Other));
+        let are_different = outputs.iter().any(|output| *output != outputs[0]);
+        if are_different && outputs.iter().all(|output| entries.contains(output)) && telling.is_some() {
+            return telling;
         }
+        let is_unexplained = |output: &&Constant| !self.shown.explains(output);
         let is_known = |found: &&Found| {
             outputs.iter().filter(is_unexplained).any(|output| match (&found.value, output) {
-                (Constant::Number(_), Constant::Number(_)) => found.value == **output && self.is_answer(found),
+                (Constant::Number(_), Constant::Number(_)) => {
+                    found.value == *output && (self.is_answer(found) || is_looked_up(found))
+                }
                 (Constant::List(items), Constant::List(result)) => {
                     !result.is_empty() && items.windows(result.len()).any(|part| part == result)
                 }
@@ -266,24 +277,35 @@ impl Body<'_> {
         self.constants.iter().find(is_known).map(|found| &found.value)
     }
 
-    /// `return 7`, `7 if`, `else 7`.
+    /// Whether brackets that close here are indexed or searched.
+    fn is_looked_into(&self, closing: usize) -> bool {
+        let next = |steps: usize| self.tokens.get(closing + steps);
+        next(1).is_some_and(|token| token.is("["))
+            || next(1).is_some_and(|token| token.is("."))
+                && next(2).is_some_and(|token| token.is("get") || token.is("index"))
+    }
+
+    /// `return 7`, `answer = 7`, `7 if`, `else 7`; also `return 7 + 4 * (n == 3)`, but not `return 7 - n`.
     fn is_answer(&self, found: &Found) -> bool {
-        let before = found.start.checked_sub(1).map(|at| &self.tokens[at]);
-        before.is_some_and(|token| token.is("return") || token.is("else"))
-            || self.tokens.get(found.end).is_some_and(|token| token.is("if"))
+        let is_opened = found.start.checked_sub(1).is_some_and(|at| {
+            let token = &self.tokens[at];
+            token.is("return") || token.is("else") || token.is("=")
+        });
+        let mut rest = self.tokens[found.end.min(self.tokens.len())..].iter();
+        match rest.next() {
+            None | Some(Token::LineFeed) => is_opened,
+            Some(token) if token.is("if") => true,
+            Some(_) => is_opened && rest.take_while(|token| **token != Token::LineFeed).any(|token| token.is("==")),
+        }
     }
 
     /// Constants in brackets that are looked into, or answers that are all constants.
     fn table(&self) -> Option<String> {
         for (opening, closing) in constants::displays(self.tokens) {
-            let next = |steps: usize| self.tokens.get(closing + steps);
-            let is_looked_into = next(1).is_some_and(|token| token.is("["))
-                || next(1).is_some_and(|token| token.is("."))
-                    && next(2).is_some_and(|token| token.is("get") || token.is("index"));
             let is_constant = |token: &Token| !matches!(token, Token::Name(_));
             let inside = &self.tokens[opening + 1..closing];
             let entries = inside.iter().filter(|token| matches!(token, Token::Number(_) | Token::Text(_))).count();
-            if is_looked_into && entries >= 2 && inside.iter().all(is_constant) {
+            if self.is_looked_into(closing) && entries >= 2 && inside.iter().all(is_constant) {
                 return Some("it looks its answer up in a table of constants".to_owned());
             }
         }
