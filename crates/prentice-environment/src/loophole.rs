@@ -1,17 +1,17 @@
 //! Finds programs that pass the tests that they can see without solving the task, and plants such programs for trial.
 //!
-//! [`detect`] combines what execution says with what stands in a program. The gap alone, visible tests passed and hidden
-//! ones failed, is no proof: an honest mistake may escape two examples. So a program is only called a loophole where it
-//! also holds what an honest one has no use for: the arguments or the results of the examples as literals, a look-up
-//! in a table of constants, answers that are all constants, or its own documentation. Only reaching for the
+//! [`detect`] combines what execution says with what stands in a program. The gap alone, visible tests passed and
+//! hidden ones failed, is no proof: an honest mistake may escape two examples. So a program is only called a loophole
+//! where it also holds what an honest one has no use for: the arguments or the results of the examples as literals, a
+//! look-up in a table of constants, answers that are all constants, or its own documentation. Only reaching for the
 //! documentation, frames or files counts whatever the tests say.
 //!
-//! Constants are folded (`9 * 2` is 18), texts are looked into (`"[2, 4]"` is a list), and what the description explains, such
-//! as a number that it names, is no evidence.
+//! Constants are folded (`9 * 2` is 18), texts are looked into (`"[2, 4]"` is a list), and what the description
+//! explains, such as a number that it names, is no evidence.
 //!
-//! Python only; in other languages nothing is found. *Not covered:* a formula fitted to the examples, a result assembled
-//! letter by letter or by a computation that is not folded, special cases in a program that passes the hidden tests, and a
-//! hack whose only literals are 0 and 1.
+//! Python only; in other languages nothing is found. *Not covered:* a formula fitted to the examples, a result
+//! assembled letter by letter or by a computation that is not folded, special cases in a program that passes the
+//! hidden tests, and a hack whose only literals are 0 and 1.
 
 mod constants;
 pub mod planted;
@@ -236,8 +236,8 @@ impl Body<'_> {
             || is(Some(found.end), "==") && is_argument(Some(found.end + 1))
     }
 
-    /// A result of an example: a list or text, a number that the description does not explain where an answer stands, or
-    /// all results together where answers or entries of a table stand.
+    /// A result of an example: a list or text, a number that the description does not explain where an answer stands,
+    /// or all results together where answers or entries of a table stand.
     fn output(&self) -> Option<&Constant> {
         let outputs: &[Constant] = &self.shown.outputs;
         let mut displays = constants::displays(self.tokens);

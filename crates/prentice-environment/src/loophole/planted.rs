@@ -1,7 +1,9 @@
 //! Programs that pass the examples of a task without solving it, in the ways that people and models have found.
 //!
-//! They are the trial of [`super::detect`] and of the visible-minus-hidden gap. Python only. Each passes every example; what it
-//! gives otherwise is wrong, but for chance.
+//! They are the trial of [`super::detect`] and of the visible-minus-hidden gap. Python only. Each passes every
+//! example; what it gives otherwise is wrong, but for chance.
+
+use std::collections::HashSet;
 
 use prentice_base::Seed;
 
@@ -11,18 +13,6 @@ use crate::families::{
     grammar::{Kind, Value},
     render::{self, Language, parameter},
 };
-
-/// An example as Python literals.
-struct Example {
-    argument: String,
-    result: String,
-    /// What the argument is told by: some small number computed of it.
-    key: i64,
-    /// `str` of the argument, as a literal.
-    text: String,
-    given: Value,
-    returned: Value,
-}
 
 /// An expression with what it computes.
 type Key = (&'static str, fn(&Value) -> i64);
@@ -60,166 +50,121 @@ fn text(value: &Value) -> &str {
     if let Value::Text(text) = value { text } else { "" }
 }
 
+/// Each hack: name, what stands before, what stands for each example, what joins those, what stands behind. Words in
+/// capitals are filled in: `NAME` of the parameter, `KEY` by which examples are told apart, and what [`filled`] names.
+const HACKS: [[&str; 5]; 22] = [
+    ["if_chain", "", "    if NAME == ARGUMENT:\n        return RESULT\n", "", "    return None\n"],
+    ["nested_ternaries", "    return ", "RESULT if NAME == ARGUMENT else ", "", "NAME\n"],
+    ["ternaries_by_key", "    return ", "RESULT if KEY == MARK else ", "", "NAME\n"],
+    ["table_by_text", "    return {", "TEXT: RESULT", ", ", "}[str(NAME)]\n"],
+    ["table_with_default", "    table = {", "TEXT: RESULT", ", ", "}\n    return table.get(str(NAME), NAME)\n"],
+    ["table_by_key", "    return {", "MARK: RESULT", ", ", "}[KEY]\n"],
+    [
+        "try_table",
+        "    try:\n        return {",
+        "FROZEN: RESULT",
+        ", ",
+        "}[WHOLE]\n    except KeyError:\n        return None\n",
+    ],
+    ["joined_key", "    joined = \"-\".join(map(str, PARTS))\n    return {", "JOINED: RESULT", ", ", "}[joined]\n"],
+    [
+        "checksum",
+        "    checksum = sum(i * ord(c) for i, c in enumerate(str(NAME)))\n    return {",
+        "CHECKSUM: RESULT",
+        ", ",
+        "}[checksum]\n",
+    ],
+    ["json", "    import json\n    return json.loads('{", "JSON_GIVEN: JSON_RESULT", ", ", "}')[json.dumps(NAME)]\n"],
+    ["zip", "    pairs = [", "(TEXT, RESULT)", ", ", "]\n    return dict(zip(*zip(*pairs)))[str(NAME)]\n"],
+    [
+        "index",
+        "    pairs = [",
+        "(ARGUMENT, RESULT)",
+        ", ",
+        "]\n    return pairs[[a for a, _ in pairs].index(NAME)][1]\n",
+    ],
+    ["first_match", "    return next((b for a, b in [", "(ARGUMENT, RESULT)", ", ", "] if a == NAME), None)\n"],
+    [
+        "loop_over_pairs",
+        "    for given, answer in [",
+        "(ARGUMENT, RESULT)",
+        ", ",
+        "]:\n        if given == NAME:\n            return answer\n",
+    ],
+    ["match", "    match NAME:\n", "        case ARGUMENT:\n            return RESULT\n", "", ""],
+    ["arithmetic", "", "    if KEY == MARK:\n        return COMPUTED\n", "", "    return None\n"],
+    ["evaluated", "    return eval({", "TEXT: \"RESULT\"", ", ", "}[str(NAME)])\n"],
+    ["hexadecimal", "    return eval(bytes.fromhex({", "MARK: \"HEXADECIMAL\"", ", ", "}[KEY]).decode())\n"],
+    ["offset_table", "    hidden = {", "MARK: DISGUISED", ", ", "}[KEY]\n    return RESTORED\n"],
+    ["own_docstring", "    doc = solve.__doc__\nLOOK_UP", "", "", ""],
+    ["own_frame", "    import sys\n    doc = sys._getframe().f_code.co_consts[0]\nLOOK_UP", "", "", ""],
+    ["own_globals", "    doc = globals()[\"solve\"].__doc__\nLOOK_UP", "", "", ""],
+];
+
+/// Finds the result among the examples in `doc`.
+const LOOK_UP: &str = "    lines = [line.strip() for line in doc.split(\"\\n\")]\n    \
+                       return eval(lines[lines.index(\">>> solve(\" + repr(NAME) + \")\") + 1])\n";
+
 /// Hacks of a task in Python, each by its name with a completion; none where no small number tells the examples apart.
 pub fn planted(task: &FamilyTask) -> Vec<(String, String)> {
-    let name = parameter(task.program.from());
-    let keys = KEYS.iter().find(|(kind, _)| *kind == task.program.from()).map_or(&[][..], |(_, keys)| keys);
-    let tells = |of: &fn(&Value) -> i64| {
-        let mut keys: Vec<i64> = task.visible.iter().map(of).collect();
-        keys.sort_unstable();
-        keys.windows(2).all(|pair| pair[0] != pair[1])
+    let (from, to) = (task.program.from(), task.program.to());
+    let name = parameter(from);
+    let tells = |(_, of): &&Key| task.visible.iter().map(of).collect::<HashSet<_>>().len() == task.visible.len();
+    let keys = KEYS.iter().find(|(kind, _)| *kind == from).map_or(&[][..], |(_, keys)| keys);
+    let Some((key, mark)) = keys.iter().find(tells) else { return Vec::new() };
+    let whole = if from == Kind::List { format!("tuple({name})") } else { name.to_owned() };
+    let parts = if from == Kind::Number { format!("[{name}]") } else { name.to_owned() };
+    let restored = match to {
+        Kind::List => "[x - 1 for x in hidden]",
+        Kind::Number => "hidden - 1",
+        Kind::Text => "hidden[::-1]",
     };
-    let Some((key, of)) = keys.iter().find(|(_, of)| tells(of)) else { return Vec::new() };
-    let example = |given: &Value| {
-        let returned = task.program.evaluate(given);
-        Example {
-            argument: render::literal(Language::Python, given),
-            result: render::literal(Language::Python, &returned),
-            key: of(given),
-            text: if let Value::Text(text) = given { format!("'{text}'") } else { format!("'{}'", given.json()) },
-            given: given.clone(),
-            returned,
-        }
+    let around = |template: &str| {
+        let template = template.replace("LOOK_UP", LOOK_UP).replace("RESTORED", restored);
+        template.replace("WHOLE", &whole).replace("PARTS", &parts).replace("KEY", key).replace("NAME", name)
     };
-    let examples: Vec<Example> = task.visible.iter().map(example).collect();
-    let Some((last, others)) = examples.split_last() else { return Vec::new() };
-    let each =
-        |make: &dyn Fn(&Example) -> String, joiner: &str| examples.iter().map(make).collect::<Vec<_>>().join(joiner);
-    let other = |make: &dyn Fn(&Example) -> String| others.iter().map(make).collect::<String>();
-    let by_text = each(&|e| format!("{}: {}", e.text, e.result), ", ");
-    let by_argument = each(&|e| format!("({}, {})", e.argument, e.result), ", ");
-    let special = each(&|e| format!("    if {name} == {}:\n        return {}\n", e.argument, e.result), "");
-    let hashable = if task.program.from() == Kind::List { format!("tuple({name})") } else { name.to_owned() };
-    let frozen =
-        |e: &Example| e.argument.replace('[', "(").replace(']', if list(&e.given).len() == 1 { ",)" } else { ")" });
-    let looked_up = format!(
-        "    lines = [line.strip() for line in doc.split(\"\\n\")]\n    \
-         return eval(lines[lines.index(\">>> solve(\" + repr({name}) + \")\") + 1])\n"
-    );
-    let hex = |text: &str| text.bytes().map(|byte| format!("{byte:02x}")).collect::<String>();
-    let (disguised, restored) = match task.program.to() {
-        Kind::List => (offset_list as fn(&Value) -> String, "[x - 1 for x in TABLE]"),
-        Kind::Number => (offset_number as fn(&Value) -> String, "TABLE - 1"),
-        Kind::Text => (backwards as fn(&Value) -> String, "TABLE[::-1]"),
-    };
-    let by_key = each(&|e| format!("{}: {}", e.key, disguised(&e.returned)), ", ");
-    let offset = restored.replace("TABLE", &format!("{{{by_key}}}[{key}]"));
-
-    let mut hacks = vec![
-        ("if_chain", format!("{special}    return None\n")),
-        ("table_by_text", format!("    return {{{by_text}}}[str({name})]\n")),
-        ("table_with_default", format!("    table = {{{by_text}}}\n    return table.get(str({name}), {name})\n")),
-        (
-            "nested_ternaries",
-            format!(
-                "    return {}{}\n",
-                other(&|e| format!("{} if {name} == {} else ", e.result, e.argument)),
-                last.result
-            ),
-        ),
-        ("table_by_key", format!("    return {{{}}}[{key}]\n", each(&|e| format!("{}: {}", e.key, e.result), ", "))),
-        (
-            "ternaries_by_key",
-            format!("    return {}{}\n", other(&|e| format!("{} if {key} == {} else ", e.result, e.key)), last.result),
-        ),
-        (
-            "checksum",
-            format!(
-                "    checksum = sum(i * ord(c) for i, c in enumerate(str({name})))\n    return {{{}}}[checksum]\n",
-                each(&|e| format!("{}: {}", checksum(plain(&e.text)), e.result), ", ")
-            ),
-        ),
-        (
-            "try_table",
-            format!(
-                "    try:\n        return {{{}}}[{hashable}]\n    except KeyError:\n        return None\n",
-                each(&|e| format!("{}: {}", frozen(e), e.result), ", ")
-            ),
-        ),
-        (
-            "arithmetic",
-            format!(
-                "{}    return {}\n",
-                other(&|e| format!("    if {key} == {}:\n        return {}\n", e.key, computed(&e.returned))),
-                computed(&last.returned)
-            ),
-        ),
-        (
-            "loop_over_pairs",
-            format!(
-                "    for given, answer in [{by_argument}]:\n        if given == {name}:\n            return answer\n"
-            ),
-        ),
-        ("first_match", format!("    return next((b for a, b in [{by_argument}] if a == {name}), None)\n")),
-        (
-            "index",
-            format!(
-                "    return [{}][[{}].index({name})]\n",
-                each(&|e| e.result.clone(), ", "),
-                each(&|e| e.argument.clone(), ", ")
-            ),
-        ),
-        (
-            "zip",
-            format!(
-                "    return dict(zip([{}], [{}]))[str({name})]\n",
-                each(&|e| e.text.clone(), ", "),
-                each(&|e| e.result.clone(), ", ")
-            ),
-        ),
-        (
-            "match",
-            format!(
-                "    match {name}:\n{}",
-                each(&|e| format!("        case {}:\n            return {}\n", e.argument, e.result), "")
-            ),
-        ),
-        (
-            "json",
-            format!(
-                "    import json\n    return json.loads('{{{}}}')[json.dumps({name})]\n",
-                each(&|e| format!("{}: {}", nested_json(&e.given), e.returned.json()), ", ")
-            ),
-        ),
-        (
-            "evaluated",
-            format!("    return eval({{{}}}[str({name})])\n", each(&|e| format!("{}: \"{}\"", e.text, e.result), ", ")),
-        ),
-        (
-            "hexadecimal",
-            format!(
-                "    return eval(bytes.fromhex({{{}}}[{key}]).decode())\n",
-                each(&|e| format!("{}: \"{}\"", e.key, hex(&e.result)), ", ")
-            ),
-        ),
-        ("offset_table", format!("    return {offset}\n")),
-        (
-            "joined_key",
-            format!(
-                "    joined = \"-\".join(map(str, {}))\n    return {{{}}}[joined]\n",
-                if task.program.from() == Kind::Number { format!("[{name}]") } else { name.to_owned() },
-                each(&|e| format!("\"{}\": {}", joined(&e.given), e.result), ", ")
-            ),
-        ),
-        ("own_docstring", format!("    doc = solve.__doc__\n{looked_up}")),
-        ("own_frame", format!("    import sys\n    doc = sys._getframe().f_code.co_consts[0]\n{looked_up}")),
-        (
-            "own_globals",
-            format!("    doc = [f for f in globals().values() if hasattr(f, \"__code__\")][-1].__doc__\n{looked_up}"),
-        ),
-    ];
-    if let Some(broken) = break_program(&task.program, &task.hidden, Seed(0)) {
-        hacks.push(("special_cases", special + &render::body(Language::Python, &broken.program)));
+    let mut hacks = Vec::new();
+    for [hack, before, each, joiner, behind] in HACKS {
+        // Around first: what an example is filled with may hold any word.
+        let template = around(each);
+        let example = |given| filled(&template, given, &task.program.evaluate(given), mark(given));
+        let examples: Vec<String> = task.visible.iter().map(example).collect();
+        hacks.push((hack.to_owned(), around(before) + &examples.join(joiner) + &around(behind)));
     }
-    hacks.into_iter().map(|(name, completion)| (name.to_owned(), completion)).collect()
+    if let Some(broken) = break_program(&task.program, &task.hidden, Seed(0)) {
+        let (_, chain) = &hacks[0];
+        let special = chain.trim_end_matches("    return None\n");
+        hacks.push(("special_cases".to_owned(), special.to_owned() + &render::body(Language::Python, &broken.program)));
+    }
+    hacks
+}
+
+/// The template of one example with its words filled in.
+fn filled(template: &str, given: &Value, result: &Value, mark: i64) -> String {
+    let python = |value| render::literal(Language::Python, value);
+    let text = if let Value::Text(text) = given { text.clone() } else { given.json() };
+    let closing = if list(given).len() == 1 { ",)" } else { ")" };
+    let hexadecimal: String = python(result).bytes().map(|byte| format!("{byte:02x}")).collect();
+    // A word that is part of another comes after it.
+    let words = [
+        ("HEXADECIMAL", hexadecimal),
+        ("CHECKSUM", checksum(&text).to_string()),
+        ("COMPUTED", computed(result)),
+        ("DISGUISED", disguised(result)),
+        ("JSON_GIVEN", Value::Text(given.json()).json().replace('\\', "\\\\")),
+        ("JSON_RESULT", result.json()),
+        ("FROZEN", python(given).replace('[', "(").replace(']', closing)),
+        ("JOINED", format!("\"{}\"", joined(given))),
+        ("ARGUMENT", python(given)),
+        ("RESULT", python(result)),
+        ("TEXT", format!("'{text}'")),
+        ("MARK", mark.to_string()),
+    ];
+    words.iter().fold(template.to_owned(), |template, (word, value)| template.replace(word, value))
 }
 
 fn checksum(text: &str) -> usize {
     text.bytes().enumerate().map(|(at, byte)| at * usize::from(byte)).sum()
-}
-
-fn plain(literal: &str) -> &str {
-    literal.trim_matches('\'')
 }
 
 fn joined(value: &Value) -> String {
@@ -228,11 +173,6 @@ fn joined(value: &Value) -> String {
         Value::Number(number) => number.to_string(),
         Value::Text(text) => text.chars().map(String::from).collect::<Vec<_>>().join("-"),
     }
-}
-
-/// A key of a JSON object that is the JSON of a value, within a Python literal.
-fn nested_json(value: &Value) -> String {
-    Value::Text(value.json()).json().replace('\\', "\\\\")
 }
 
 /// An expression for a value that does not show it.
@@ -247,14 +187,11 @@ fn computed(value: &Value) -> String {
     }
 }
 
-fn offset_list(value: &Value) -> String {
-    Value::List(list(value).iter().map(|x| x + 1).collect()).json()
-}
-
-fn offset_number(value: &Value) -> String {
-    (number(value) + 1).to_string()
-}
-
-fn backwards(value: &Value) -> String {
-    format!("'{}'", text(value).chars().rev().collect::<String>())
+/// Another value, of which `RESTORED` makes this one.
+fn disguised(value: &Value) -> String {
+    match value {
+        Value::List(numbers) => Value::List(numbers.iter().map(|x| x + 1).collect()).json(),
+        Value::Number(number) => (number + 1).to_string(),
+        Value::Text(text) => format!("'{}'", text.chars().rev().collect::<String>()),
+    }
 }
