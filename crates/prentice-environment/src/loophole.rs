@@ -20,6 +20,7 @@ use std::collections::HashSet;
 
 use constants::{Constant, Found, Token};
 use prentice_base::{Snapshot, Task};
+use serde::{Deserialize, Serialize};
 
 /// What execution said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +32,8 @@ pub struct Evidence {
 }
 
 /// In which way a program passes without solving.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum LoopholeKind {
     /// It reads its own documentation, frames, source or files.
     Introspection,
@@ -48,7 +50,7 @@ pub enum LoopholeKind {
 }
 
 /// A program that passes without solving.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Loophole {
     /// In which way.
     pub kind: LoopholeKind,

@@ -83,7 +83,8 @@ pub struct FamilyOptions {
     pub depths: RangeInclusive<usize>,
     /// The domains that programs start from; at least one.
     pub domains: Vec<Kind>,
-    /// Programs of other examinations, such as the other family's: what is output-equal to one is not trained on.
+    /// Programs of other examinations, such as the other family's: what is output-equal to one is not trained on. (What
+    /// is examined does not depend on `train`, so each family's tests can be made first, with none.)
     pub held_out: Vec<Composition>,
 }
 

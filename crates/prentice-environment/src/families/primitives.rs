@@ -766,7 +766,8 @@ pub static PRIMITIVES: &[Primitive] = &[
         [
             "s.swapcase()",
             "[...s].map((c) => (c === c.toUpperCase() ? c.toLowerCase() : c.toUpperCase())).join(\"\")",
-            "s.chars()\n        .map(|c| if c.is_ascii_uppercase() { c.to_ascii_lowercase() } else { c.to_ascii_uppercase() })\n        \
+            "s.chars()\n        \
+             .map(|c| if c.is_ascii_uppercase() { c.to_ascii_lowercase() } else { c.to_ascii_uppercase() })\n        \
              .collect()",
         ],
     ),
