@@ -411,8 +411,8 @@ fn python_judges_as_the_grammar_does() {
     check_judged(Language::Python, &tasks);
 }
 
-/// One program for each primitive and constant, all in one task: the reference is the interpreter, the test program holds
-/// what the grammar says.
+/// One program for each primitive and constant, all in one task: the reference is the interpreter, the test program
+/// holds what the grammar says.
 fn check_every_operator(language: Language) {
     let Some(mut verifier) = verifier(language) else { return };
     let template = &docfn(0, 1).test[0].task;

@@ -1,7 +1,7 @@
 //! All programs up to two stages: which of them agree with examples, hence what examples determine.
 //!
-//! Programs of three stages, some millions, are not enumerated: a task is called ambiguous where a program of at most two
-//! stages, which a solver would rightly prefer, agrees with every example and not with what is hidden.
+//! Programs of three stages, some millions, are not enumerated: a task is called ambiguous where a program of at most
+//! two stages, which a solver would rightly prefer, agrees with every example and not with what is hidden.
 
 use std::collections::HashMap;
 
@@ -27,8 +27,8 @@ impl Default for Ambiguity {
 }
 
 impl Ambiguity {
-    /// Calls `visit` with each program of at most [`DEPTH`] stages that agrees with all examples, the simplest first, until
-    /// it returns false. There is at least one example.
+    /// Calls `visit` with each program of at most [`DEPTH`] stages that agrees with all examples, the simplest first,
+    /// until it returns false. There is at least one example.
     fn visit(&self, examples: &[(Value, Value)], mut visit: impl FnMut(Composition) -> bool) {
         let from = examples[0].0.kind();
         let reached: Vec<(Operator, Vec<Value>)> = self.operators[&from]
@@ -98,8 +98,8 @@ impl Ambiguity {
         is_right || !found
     }
 
-    /// The share of tasks that a solver who knows the grammar can be sure to solve: all programs that agree with the examples
-    /// agree on what is hidden, or the simplest one is right. 1 for no tasks.
+    /// The share of tasks that a solver who knows the grammar can be sure to solve: all programs that agree with the
+    /// examples agree on what is hidden, or the simplest one is right. 1 for no tasks.
     pub fn ceiling(&self, tasks: &[FamilyTask]) -> f64 {
         let solvable = tasks.iter().filter(|task| !self.is_ambiguous(task) || self.is_simplest(task)).count();
         if tasks.is_empty() { 1.0 } else { solvable as f64 / tasks.len() as f64 }

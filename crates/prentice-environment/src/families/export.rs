@@ -1,7 +1,7 @@
 //! Tasks and labels as JSON lines.
 //!
-//! A task is one line in the form of [`prentice_base::Task`], which whoever reads tasks of a suite reads, too. A label is
-//! `{"prompt", "response", "right"}`.
+//! A task is one line in the form of [`prentice_base::Task`], which whoever reads tasks of a suite reads, too. A label
+//! is `{"prompt", "response", "right"}`.
 
 use std::io::{self, BufRead, Write};
 

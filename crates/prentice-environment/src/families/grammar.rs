@@ -1,8 +1,8 @@
 //! What a program of a family is: one to three typed stages over a list of integers, an integer or a text.
 //!
-//! [`Composition::evaluate`] is the truth that every rendering must agree with. It is total, and exact where every number
-//! of the input lies within ±[`LARGEST_NUMBER`]: then no chain of three stages leaves the integers that a double holds,
-//! so that JavaScript agrees, too.
+//! [`Composition::evaluate`] is the truth that every rendering must agree with. It is total, and exact where every
+//! number of the input lies within ±[`LARGEST_NUMBER`]: then no chain of three stages leaves the integers that a
+//! double holds, so that JavaScript agrees, too.
 
 use std::fmt;
 
@@ -140,8 +140,8 @@ impl Operator {
         (0..PRIMITIVES.len()).filter(|&index| PRIMITIVES[index].from() == kind).flat_map(of).collect()
     }
 
-    /// The operators that it is easily mistaken for: those that its row names, with its own constant where they take such
-    /// a one, then itself with the next and the previous number.
+    /// The operators that it is easily mistaken for: those that its row names, with its own constant where they take
+    /// such a one, then itself with the next and the previous number.
     pub fn neighbours(self) -> Vec<Operator> {
         let mut neighbours = Vec::new();
         for name in self.primitive().neighbours {

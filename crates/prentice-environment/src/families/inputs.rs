@@ -1,4 +1,5 @@
-//! Arguments: the fixed ones that tell programs apart, the examples that a solver sees, and the hidden ones that decide.
+//! Arguments: the fixed ones that tell programs apart, the examples that a solver sees, and the hidden ones that
+//! decide.
 //!
 //! Hidden arguments begin with edge cases, and are completed until every program that differs in one easily mistaken
 //! stage (`>` for `>=`, one more or less) is found out, where any argument in reach finds it out at all.

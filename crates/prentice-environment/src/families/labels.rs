@@ -1,9 +1,10 @@
 //! Prompts with responses for supervised learning, a share of them wrong in a way that a model takes over.
 //!
 //! Random errors average out; a systematic one does not. One phrasing of each operator that has a neighbour is misread
-//! ([`misreading`]): with the probability [`LabelOptions::mismatch`] the response computes the neighbour instead, `>` for
-//! `>=`, or one number too many. Beyond one half, a model that learns its labels well is wrong there when it answers
-//! greedily, while execution can tell: room on purpose for learning from rewards (field notes on tiny task families).
+//! ([`misreading`]): with the probability [`LabelOptions::mismatch`] the response computes the neighbour instead, `>`
+//! for `>=`, or one number too many. Beyond one half, a model that learns its labels well is wrong there when it
+//! answers greedily, while execution can tell: room on purpose for learning from rewards (field notes on tiny task
+//! families).
 //!
 //! How many tasks of which depth are labelled is the caller's choice, who passes those tasks.
 

@@ -4,13 +4,14 @@
 //! * [`Family::IoFn`]: signature and four examples without description ([`iofn`]).
 //! * [`broken`]: repair and translation of such programs.
 //!
-//! A program is a [`grammar::Composition`] of one to three of the [`primitives`]. [`generate`] makes tasks of a seed: the same
-//! options give the same bytes. The field's rules for honest small experiments are built in: a [`split`] by
+//! A program is a [`grammar::Composition`] of one to three of the [`primitives`]. [`generate`] makes tasks of a seed:
+//! the same options give the same bytes. The field's rules for honest small experiments are built in: a [`split`] by
 //! composition, no program in training that is output-equal to one of the examination on 64 fixed arguments, every
-//! primitive seen in training, and at least twenty hidden tests that find out whatever is easily mistaken ([`inputs`]).
+//! primitive seen in training, and at least twenty hidden tests that find out whatever is easily mistaken
+//! ([`inputs`]).
 //!
-//! [`labels`] makes prompts with responses for supervised learning, a share of them systematically wrong; [`enumerate`] tells
-//! which IOFn tasks their examples do not determine; [`export`] writes all as JSON lines.
+//! [`labels`] makes prompts with responses for supervised learning, a share of them systematically wrong;
+//! [`enumerate`] tells which IOFn tasks their examples do not determine; [`export`] writes all as JSON lines.
 //!
 //! *Not covered:* programs with several arguments, loops or recursion; depth beyond three.
 
@@ -84,7 +85,8 @@ pub struct FamilyOptions {
     pub depths: RangeInclusive<usize>,
     /// The domains that programs start from; at least one.
     pub domains: Vec<Kind>,
-    /// Programs of other examinations, such as the other family's: what is output-equal to one is not trained on.
+    /// Programs of other examinations, such as the other family's: what is output-equal to one is not trained on. (What
+    /// is examined does not depend on `train`, so each family's tests can be made first, with none.)
     pub held_out: Vec<Composition>,
 }
 

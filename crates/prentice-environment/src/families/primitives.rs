@@ -766,7 +766,9 @@ pub static PRIMITIVES: &[Primitive] = &[
         [
             "s.swapcase()",
             "[...s].map((c) => (c === c.toUpperCase() ? c.toLowerCase() : c.toUpperCase())).join(\"\")",
-            "s.chars().map(|c| if c.is_ascii_uppercase() { c.to_ascii_lowercase() } else { c.to_ascii_uppercase() }).collect()",
+            "s.chars()\n        \
+             .map(|c| if c.is_ascii_uppercase() { c.to_ascii_lowercase() } else { c.to_ascii_uppercase() })\n        \
+             .collect()",
         ],
     ),
     row(
@@ -802,7 +804,8 @@ pub static PRIMITIVES: &[Primitive] = &[
         [
             "\" \".join(sorted(s.split()))",
             "s.split(\" \").filter((w) => w).sort().join(\" \")",
-            "{\n        let mut words: Vec<&str> = s.split_whitespace().collect();\n        words.sort();\n        words.join(\" \")\n    }",
+            "{\n        let mut words: Vec<&str> = s.split_whitespace().collect();\n        words.sort();\n        \
+             words.join(\" \")\n    }",
         ],
     ),
     row(

@@ -2,8 +2,8 @@
 //!
 //! A body has one statement for each stage. Everything is called `solve`, lists are `xs`, numbers `n`, texts `s`.
 //!
-//! Quirks: Rust declares a new variable for each stage, since the domain may change; integers are `i64`, as JavaScript's
-//! doubles hold all that occur ([`super::grammar::LARGEST_NUMBER`]).
+//! Quirks: Rust declares a new variable for each stage, since the domain may change; integers are `i64`, as
+//! JavaScript's doubles hold all that occur ([`super::grammar::LARGEST_NUMBER`]).
 
 use prentice_base::{Check, Rng, Seed};
 use rand::RngExt as _;

@@ -31,8 +31,8 @@ pub fn side(composition: &Composition, seed: Seed) -> Side {
     if seed.derive(&key, 0).0 % 100 < EXAMINED_PERCENT { Side::Test } else { Side::Train }
 }
 
-/// A program by chance: of `depth` stages, from one of `domains`, with a primitive where one is asked for. Primitives are
-/// equally likely, then constants. `None` where chance does not find one.
+/// A program by chance: of `depth` stages, from one of `domains`, with a primitive where one is asked for. Primitives
+/// are equally likely, then constants. `None` where chance does not find one.
 pub fn draw(depth: usize, domains: &[Kind], with: Option<usize>, seed: Seed) -> Option<Composition> {
     let mut random = seed.rng();
     let mut kind = domains[random.random_range(0..domains.len())];
