@@ -24,11 +24,15 @@ use prentice_tokens::{
 };
 use prentice_train::{
     checkpoint,
-    dialogue::{EmptyResponse, OverLong, ReadOptions, read_dialogues},
+    dialogue::{EmptyResponse, OverLong, ReadOptions, read_dialogues, read_pairs},
     epochs::{EpochOptions, Length},
-    objective::algorithm::{Algorithm, NAMES},
+    objective::{
+        algorithm::{Algorithm, NAMES},
+        preference::Preference,
+    },
     optimiser::AdamWOptions,
     plan,
+    prefer::{Judgements, PreferInputs, prefer},
     pretrain::{Budget, PretrainInputs, PretrainOptions, pretrain},
     rl::{
         judges::Judges,
@@ -46,7 +50,7 @@ use serde_json::{Value, json};
 
 use super::{
     Recipe, Stage,
-    stages::{Demonstrate, EnvironmentName, Generate, Label, Measure, Pretrain, Rl, Sft, Synthesize},
+    stages::{Demonstrate, EnvironmentName, Generate, Label, Measure, Prefer, Pretrain, Rl, Sft, Synthesize},
 };
 use crate::{
     advice,
@@ -128,7 +132,7 @@ impl Runner<'_> {
             Stage::Sft(options) => self.sft(name, options),
             Stage::Synthesize(options) => self.synthesize(name, options, false),
             Stage::Pair(options) => self.synthesize(name, options, true),
-            Stage::Prefer(_) => unimplemented!(),
+            Stage::Prefer(options) => self.prefer(name, options),
             Stage::Rl(options) => self.rl(name, options),
             Stage::Measure(options) => self.measure(name, options),
         }
@@ -427,6 +431,49 @@ impl Runner<'_> {
         })
     }
 
+    fn prefer(&mut self, name: &str, options: &Prefer) -> Result<Ran, CliError> {
+        let (context, seed) = (self.context, self.seed(name));
+        let length = length(name, options.steps, options.minutes, options.epochs, self.scale)?;
+        let objective = match Preference::named(&options.objective) {
+            Some(Preference::Paired(objective)) => objective,
+            _ => {
+                let message = format!("stage `{name}`: {:?} is no objective for pairs", options.objective);
+                return Err(CliError::new(ErrorKind::Usage, message).hint("known are: dpo, ipo, orpo, simpo"));
+            }
+        };
+        self.cached(name, options, &[&options.model, &options.pairs], "learning from pairs", |directory| {
+            let (initial, vocabulary) = self.model(&options.model)?;
+            let chat = plain(&vocabulary);
+            let pairs = read_pairs(&self.result(&options.pairs).directory.join(PAIRS), &chat, &reading(&initial))
+                .map_err(advice::examples)?
+                .examples;
+            let training = EpochOptions {
+                length,
+                tokens_a_batch: options.tokens_a_batch,
+                learning_rate: options.learning_rate,
+                warmup_steps: 5,
+                schedule: Schedule::WSD,
+                optimiser: AdamWOptions { weight_decay: 0.0, ..AdamWOptions::default() },
+                checkpoint_every: 0,
+                seed,
+            };
+            let inputs =
+                PreferInputs { judgements: Judgements::Pairs(objective, &pairs), vocabulary: &vocabulary, initial };
+            let tuned = prefer(inputs, &training, context.compute, &directory.join(CHECKPOINTS), context.events)
+                .map_err(advice::fine_tuning)?;
+            let steps = tuned.state.curve.len();
+            let last = tuned.state.figures.last().copied().unwrap_or_default();
+            let summary = json!({
+                "detail": format!("{steps} steps on {} pairs, margin {:.2}", pairs.len(), last.margin.unwrap_or(0.0)),
+                "steps": steps,
+                "pairs": pairs.len(),
+                "seconds": tuned.state.seconds,
+                "last": last,
+            });
+            finish(directory, &tuned.model, &vocabulary, &tuned.state, summary)
+        })
+    }
+
     fn rl(&mut self, name: &str, options: &Rl) -> Result<Ran, CliError> {
         let made = self.families(&options.tasks)?;
         let (context, workshop) = (self.context, self.workshop()?);
@@ -638,15 +685,19 @@ fn texts_of(path: &Path) -> Result<Vec<String>, CliError> {
     Ok(texts)
 }
 
-fn examples_of(path: &Path, vocabulary: &Vocabulary, model: &Model) -> Result<Vec<ChatTokens>, CliError> {
+fn plain(vocabulary: &Vocabulary) -> Chat<'_> {
     let plain = ChatTemplate::named("plain").expect("there is a plain template");
-    let chat = Chat::new(plain, vocabulary).expect("it needs no special tokens");
-    let options = ReadOptions {
-        max_tokens: model.config().max_position_embeddings,
-        over_long: OverLong::Drop,
-        empty: EmptyResponse::Skip,
-    };
-    let mut examples = read_dialogues(path, &chat, &options).map_err(advice::examples)?.examples;
+    Chat::new(plain, vocabulary).expect("it needs no special tokens")
+}
+
+fn reading(model: &Model) -> ReadOptions {
+    let max_tokens = model.config().max_position_embeddings;
+    ReadOptions { max_tokens, over_long: OverLong::Drop, empty: EmptyResponse::Skip }
+}
+
+fn examples_of(path: &Path, vocabulary: &Vocabulary, model: &Model) -> Result<Vec<ChatTokens>, CliError> {
+    let chat = plain(vocabulary);
+    let mut examples = read_dialogues(path, &chat, &reading(model)).map_err(advice::examples)?.examples;
     // Of a repaired program only the repair is learnt.
     let first = files::read(path)?;
     if String::from_utf8_lossy(&first).lines().next().is_some_and(|line| line.contains("\"last_only\":true")) {

@@ -1,7 +1,10 @@
 //! Tasks whose hidden tests decide: one turn, or two with what the first one did wrong in between.
 
 use prentice_base::{Check, FailureKind, Snapshot, Task, TestCase, Verdict};
-use prentice_environment::{Examined, Verifier, Workshop};
+use prentice_environment::{
+    Examined, Verifier, Workshop,
+    loophole::{self, Evidence},
+};
 
 use super::environment::{Environment, HarnessError, Judge, Outcome, Turn};
 
@@ -73,17 +76,19 @@ impl Judge for VerifyingJudge<'_> {
 }
 
 /// How an attempt ended that wrote `completion`.
-pub(super) fn outcome(_task: &Task, _completion: &str, examined: &Examined) -> Outcome {
+pub(super) fn outcome(task: &Task, completion: &str, examined: &Examined) -> Outcome {
     let solved = examined.hidden == Verdict::Pass;
+    let visible_passed = examined.visible == Verdict::Pass;
+    let evidence = Evidence { visible_passed, hidden_passed: solved };
     let detail = match &examined.hidden {
         Verdict::Pass => "passes".to_owned(),
         Verdict::Fail { detail, .. } | Verdict::InfrastructureError { detail } => detail.clone(),
     };
     Outcome {
         reward: if solved { 1.0 } else { 0.0 },
-        visible_passed: examined.visible == Verdict::Pass,
+        visible_passed,
         solved,
-        loophole: None,
+        loophole: loophole::detect(task, completion, &evidence).map(|found| found.why),
         detail,
     }
 }
