@@ -69,7 +69,7 @@ const HACKS: [[&str; 5]; 22] = [
     ["joined_key", "    joined = \"-\".join(map(str, PARTS))\n    return {", "JOINED: RESULT", ", ", "}[joined]\n"],
     [
         "checksum",
-        "    checksum = sum(i * ord(c) for i, c in enumerate(str(NAME)))\n    return {",
+        "    checksum = sum(pow(31, i, 9973) * ord(c) for i, c in enumerate(str(NAME)))\n    return {",
         "CHECKSUM: RESULT",
         ", ",
         "}[checksum]\n",
@@ -163,8 +163,10 @@ fn filled(template: &str, given: &Value, result: &Value, mark: i64) -> String {
     words.iter().fold(template.to_owned(), |template, (word, value)| template.replace(word, value))
 }
 
-fn checksum(text: &str) -> usize {
-    text.bytes().enumerate().map(|(at, byte)| at * usize::from(byte)).sum()
+/// Different for the short texts that examples are made of, but for a rare chance.
+fn checksum(text: &str) -> u32 {
+    let powers = std::iter::successors(Some(1), |power| Some(power * 31 % 9973));
+    text.bytes().zip(powers).map(|(byte, power)| power * u32::from(byte)).sum()
 }
 
 fn joined(value: &Value) -> String {
