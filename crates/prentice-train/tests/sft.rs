@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use expect_test::{Expect, expect};
 use prentice_base::{ContentHash, Seed, ignore_events};
-use prentice_model::{Batch, Compute, DecoderConfig, Model, Workspace, ops::AttentionShape};
+use prentice_model::{Batch, Compute, DecoderConfig, LoraOptions, LoraTarget, Model, Workspace, ops::AttentionShape};
 use prentice_tokens::{
     Vocabulary,
     chat::{Chat, ChatTemplate, ChatTokens},
@@ -95,7 +95,7 @@ fn eight_examples_are_learnt_by_heart() {
 }
 
 /// A run that lost its last checkpoint, and one on a single thread, end with the bits of an undisturbed one.
-fn check_resumption(vocabulary: &Vocabulary, initial: &Model) {
+fn check_resumption(vocabulary: &Vocabulary, initial: &Model) -> Model {
     let directory = tempfile::tempdir().unwrap();
     let examples = eight_examples(&plain(vocabulary), directory.path());
     let digest = |tuned: &Tuned<_>| -> ContentHash { checkpoint::digest(&tuned.checkpoint).unwrap() };
@@ -118,12 +118,22 @@ fn check_resumption(vocabulary: &Vocabulary, initial: &Model) {
 
     let error = run("run", &examples[1..]).unwrap_err();
     assert!(matches!(error, FineTuneError::AnotherRun { .. }), "{error}");
+    whole.model
 }
 
 #[test]
 fn resumed_equals_uninterrupted() {
     let vocabulary = vocabulary();
     check_resumption(&vocabulary, &model(&vocabulary));
+}
+
+#[test]
+fn adapters_are_tuned_alone_and_resume_likewise() {
+    let vocabulary = vocabulary();
+    let options = LoraOptions { rank: 4, alpha: 8.0, targets: LoraTarget::ALL.to_vec() };
+    let adapted = model(&vocabulary).with_adapters(&options, Seed(5)).unwrap();
+    let tuned = check_resumption(&vocabulary, &adapted);
+    assert_eq!(tuned.base_digest(), adapted.base_digest());
 }
 
 #[test]
