@@ -1,6 +1,7 @@
 //! Reinforcement learning from verified rewards.
 //!
-//! * [`environment`]: what a policy acts in, and [`verified`]: tasks whose hidden tests decide.
+//! * [`environment`]: what a policy acts in; [`verified`]: tasks whose hidden tests decide, in one turn or two; [`tools`]:
+//!   a wrong program is mended by commands.
 //! * [`rollout`] with [`judges`]: attempts, judged while sampling goes on.
 //! * [`reinforce`]: the training loop, which knows no algorithm; [`curriculum`]: which tasks a step learns from.
 //! * [`measure`]: greedy success and pass@k of a policy.
@@ -11,4 +12,5 @@ pub mod judges;
 pub mod measure;
 pub mod reinforce;
 pub mod rollout;
+pub mod tools;
 pub mod verified;

@@ -100,7 +100,15 @@ pub(super) fn outcome(task: &Task, completion: &str, examined: &Examined) -> Out
 /// def solve(xs):
 /// ```
 pub fn observation(task: &Task, examined: &Examined) -> String {
-    let Verdict::Fail { kind, detail } = &examined.visible else { return "# The visible tests pass.\n".to_owned() };
+    let opening = format!("def {}(", task.entry_point);
+    let opening = prompt(task).lines().rfind(|line| line.starts_with(&opening));
+    let opening = opening.map(|line| format!("{line}\n")).unwrap_or_default();
+    format!("# {}. Corrected:\n{opening}", seen(task, examined))
+}
+
+/// What the visible tests saw, in one line.
+pub(super) fn seen(task: &Task, examined: &Examined) -> String {
+    let Verdict::Fail { kind, detail } = &examined.visible else { return "passed".to_owned() };
     let inputs = match task.visible_tests.as_slice() {
         [TestCase { check: Check::Reference { inputs, .. }, .. }] => inputs.as_slice(),
         _ => &[],
@@ -110,14 +118,11 @@ pub fn observation(task: &Task, examined: &Examined) -> String {
         let arguments = text.trim().strip_prefix('[')?.strip_suffix(']')?;
         Some(format!("{}({arguments})", task.entry_point))
     });
-    let said = match (kind, call) {
+    match (kind, call) {
         (FailureKind::WrongAnswer, Some(call)) => {
             format!("{call} {}", detail.split_once(": ").map_or(detail.as_str(), |(_, said)| said))
         }
         (FailureKind::Exception, Some(call)) => format!("{call} raised {detail}"),
         _ => detail.clone(),
-    };
-    let opening = format!("def {}(", task.entry_point);
-    let opening = prompt(task).lines().rfind(|line| line.starts_with(&opening));
-    format!("# {said}. Corrected:\n{}", opening.map(|line| format!("{line}\n")).unwrap_or_default())
+    }
 }
