@@ -4,6 +4,7 @@ what else keeps the machine busy meanwhile.
 Not covered: what is measured, and how a ratio is formed; each benchmark says that itself.
 """
 
+import dataclasses
 import glob
 import gzip
 import json
@@ -68,15 +69,22 @@ def allocator():
     return keep_pages, "glibc, pages kept (Debian's libtcmalloc-minimal4 is a little faster)"
 
 
+@dataclasses.dataclass(frozen=True)
+class Contender:
+    engine: str
+    dtype: str
+    command: tuple
+
+    def __str__(self):
+        return f"{self.engine} {self.dtype}"
+
+
 class Failed(Exception):
     """A worker ended before its answer; says what it left on stderr."""
 
 
 class Worker:
-    """A process that is warm, and answers each line by one line of JSON; see `torch_worker.py`.
-
-    A contender has a `command`, and a name as its text.
-    """
+    """The process of a contender, which is warm and answers each line by one line of JSON; see `torch_worker.py`."""
 
     def __init__(self, contender, environment):
         self.errors = tempfile.TemporaryFile("w+")

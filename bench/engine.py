@@ -28,6 +28,7 @@ from contest import (  # noqa: E402: nothing may be written beside the scripts.
     DISTURBED,
     ROOT,
     TARGET,
+    Contender,
     Failed,
     Worker,
     allocator,
@@ -48,16 +49,6 @@ def build_ours():
     note("building our examples")
     packages = ["--package", "prentice-model", "--package", "prentice-train"]
     subprocess.run(["cargo", "build", "--release", *packages, "--examples"], check=True, cwd=ROOT)
-
-
-@dataclasses.dataclass(frozen=True)
-class Contender:
-    engine: str
-    dtype: str
-    command: tuple
-
-    def __str__(self):
-        return f"{self.engine} {self.dtype}"
 
 
 def contenders(work):
