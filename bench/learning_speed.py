@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Learning from execution against TRL, and fine-tuning against PyTorch, on this machine with a tiny model.
 
-    python3 bench/learning_speed.py            # about a quarter of an hour, after the first run has installed TRL
-    python3 bench/learning_speed.py --quick    # fewer rounds and steps, about three minutes
+    python3 bench/learning_speed.py            # the first run installs TRL and PyTorch (6 GB)
+    python3 bench/learning_speed.py --quick    # fewer rounds and steps
     python3 bench/learning_speed.py --binary target/release/prentice --only rl --dtypes f32
 
 It needs only the standard library and our program, built by `cargo build --release`: it makes a virtual environment
