@@ -301,7 +301,8 @@ def print_tables(rows, found):
     print(f"\n{'figure':23} {'engine':22} {'type':5} {'median':>9} {'lowest-highest':>19}  ours / theirs (by round)")
     for row in rows:
         spread = f"{row['lowest']:.2f}-{row['highest']:.2f}"
-        line = f"{row['work'] + ' ' + row['figure']:23} {row['engine']:22} {row['dtype']:5} {row['median']:9.2f} {spread:>19}"
+        figure = f"{row['work']} {row['figure']}"
+        line = f"{figure:23} {row['engine']:22} {row['dtype']:5} {row['median']:9.2f} {spread:>19}"
         if "ratio" in row:
             line += f"  {row['ratio']:.2f} ({row['ratio_lowest_round']:.2f}-{row['ratio_highest_round']:.2f})"
         print(line)
