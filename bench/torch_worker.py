@@ -23,6 +23,26 @@ BATCH, LENGTH = 8, 256
 PROMPT, LONGEST = 32, 1024
 
 
+def announce(choices):
+    """Tells that all is warm, and what was chosen."""
+    cpu = torch.backends.cpu.get_cpu_capability()
+    about = {"torch": torch.__version__, "threads": torch.get_num_threads(), "cpu": cpu}
+    print("ready", json.dumps(about | choices), file=sys.__stdout__, flush=True)
+
+
+def requests():
+    """The commands, each with its count, until the last."""
+    for line in sys.stdin:
+        name, _, count = line.strip().partition(" ")
+        if name == "quit":
+            return
+        yield name, int(count)
+
+
+def answer(value):
+    print(json.dumps(value), file=sys.__stdout__, flush=True)
+
+
 def adamw(parameters, **implementation):
     groups = [
         {"params": [p for p in parameters if p.dim() >= 2], "weight_decay": 0.1},
@@ -128,14 +148,9 @@ def main():
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
     commands, choices = (trainer if options.work == "train" else generator)(options)
-    cpu = torch.backends.cpu.get_cpu_capability()
-    about = {"torch": torch.__version__, "threads": torch.get_num_threads(), "cpu": cpu}
-    print("ready", json.dumps(about | choices), flush=True)
-    for line in sys.stdin:
-        name, _, count = line.strip().partition(" ")
-        if name == "quit":
-            break
-        print(json.dumps({"seconds": commands[name](int(count))}), flush=True)
+    announce(choices)
+    for name, count in requests():
+        answer({"seconds": commands[name](count)})
 
 
 if __name__ == "__main__":
