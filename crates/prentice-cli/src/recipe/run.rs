@@ -35,10 +35,12 @@ use prentice_train::{
     prefer::{Judgements, PreferInputs, prefer},
     pretrain::{Budget, PretrainInputs, PretrainOptions, pretrain},
     rl::{
+        environment::{Environment, HarnessError, Turn},
         judges::Judges,
         measure::{MeasureOptions, Measured, TaskResult, measure},
         reinforce::{RlInputs, RlOptions, reinforce},
         rollout::{RolloutOptions, Wanted, roll_out},
+        tools::{self, BrokenTask, ToolTasks},
         verified::{self, VerifiedTasks},
     },
     schedule::Schedule,
@@ -247,23 +249,32 @@ impl Runner<'_> {
         let made = self.families(&options.tasks)?;
         let (seed, workshop) = (self.seed(name), self.workshop()?);
         self.cached(name, options, &[&options.tasks], "breaking programs", |directory| {
-            let mut verifier = Verifier::new(&workshop);
+            let chosen = share(&made.train, options.shares, seed);
+            let broken = broken_tasks(&chosen, seed);
+            let tasks: Vec<Task> = broken.iter().map(|(_, broken)| broken.task.clone()).collect();
+            let wrong: Vec<BrokenTask> = broken.iter().map(|(_, broken)| broken.clone()).collect();
+            let environment = environment(options.environment, &tasks, &wrong, &workshop);
+            let mut judge = environment.judge();
             let mut text = String::new();
             let mut count = 0;
-            for (number, task) in share(&made.train, options.shares, seed).iter().enumerate() {
-                let seed = seed.derive("break", number as u64);
-                let Some(wrong) = broken::break_program(&task.program, &task.visible, seed) else { continue };
-                let body = families::render::body(task.language, &wrong.program);
-                let examined = verifier.examine(&task.task, &body);
-                let observation = verified::observation(&task.task, &examined);
+            for (number, (solution, broken)) in broken.iter().enumerate() {
+                let is_tools = options.environment == EnvironmentName::Tools;
+                let turns = match is_tools {
+                    true => tools::demonstration(broken, solution),
+                    false => Some(vec![broken.body.clone(), solution.clone()]),
+                };
+                let Some(turns) = turns else { continue };
                 let message = |role, content: &str| Message { role, content: content.to_owned() };
-                let messages = [
-                    message(Role::User, task.prompt()),
-                    message(Role::Assistant, &body),
-                    message(Role::User, &observation),
-                    message(Role::Assistant, &task.solution),
-                ];
-                let _ = writeln!(text, "{}", json!({"messages": messages, "last_only": true}));
+                let mut messages = vec![message(Role::User, environment.prompt(number))];
+                for count in 1..=turns.len() {
+                    messages.push(message(Role::Assistant, &turns[count - 1]));
+                    let failed = |error: HarnessError| CliError::new(ErrorKind::Environment, error.to_string());
+                    if let Turn::Observation(said) = judge.turn(number, &turns[..count]).map_err(failed)? {
+                        messages.push(message(Role::User, &said));
+                    }
+                }
+                // The wrong first try of a repair is not to be learnt; what is done with tools is.
+                let _ = writeln!(text, "{}", json!({"messages": messages, "last_only": !is_tools}));
                 count += 1;
             }
             let mut outputs = BTreeMap::new();
@@ -492,12 +503,10 @@ impl Runner<'_> {
                 initial = initial.with_value_head();
             }
             let [least, most] = options.depths;
-            let tasks: Vec<Task> = made
-                .train
-                .iter()
-                .filter(|task| (least..=most).contains(&task.depth))
-                .map(|task| task.task.clone())
-                .collect();
+            let chosen: Vec<FamilyTask> =
+                made.train.iter().filter(|task| (least..=most).contains(&task.depth)).cloned().collect();
+            let tasks: Vec<Task> = chosen.iter().map(|task| task.task.clone()).collect();
+            let broken: Vec<BrokenTask> = broken_tasks(&chosen, seed).into_iter().map(|(_, broken)| broken).collect();
             let training = RlOptions {
                 algorithm,
                 budget,
@@ -517,9 +526,9 @@ impl Runner<'_> {
                 checkpoint_every: 0,
                 seed,
             };
-            let environment = environment(options.environment, &tasks, &workshop);
+            let environment = environment(options.environment, &tasks, &broken, &workshop);
             let inputs = RlInputs { initial, vocabulary: &vocabulary, tasks: digest_json(&tasks) };
-            let tuned = Judges::with(&environment, rayon::current_num_threads(), |judges| {
+            let tuned = Judges::with(&*environment, rayon::current_num_threads(), |judges| {
                 reinforce(inputs, judges, &training, context.compute, &directory.join(CHECKPOINTS), context.events)
             })
             .map_err(advice::reinforcement)?;
@@ -542,12 +551,17 @@ impl Runner<'_> {
         // The same samples for all models: what differs is the model.
         let seed = self.seed("measure");
         self.cached(name, options, &[&options.model, &options.tasks], "solving held-out tasks", |directory| {
-            let test: Vec<FamilyTask> = made.test.iter().take(options.count.unwrap_or(usize::MAX)).cloned().collect();
+            let mut test: Vec<FamilyTask> =
+                made.test.iter().take(options.count.unwrap_or(usize::MAX)).cloned().collect();
+            let broken: Vec<BrokenTask> = broken_tasks(&test, seed).into_iter().map(|(_, broken)| broken).collect();
+            if options.environment == EnvironmentName::Tools {
+                test.retain(|task| broken.iter().any(|broken| broken.task.id == task.task.id));
+            }
             let tasks: Vec<Task> = test.iter().map(|task| task.task.clone()).collect();
             let source = &self.result(&options.model).directory;
             let measured = if source.join(MODEL).exists() {
                 let (model, vocabulary) = self.model(&options.model)?;
-                let environment = environment(options.environment, &tasks, &workshop);
+                let environment = environment(options.environment, &tasks, &broken, &workshop);
                 let mut sampler =
                     BatchSampler::new(&model, context.compute, PLACES, model.config().max_position_embeddings);
                 let all: Vec<usize> = (0..tasks.len()).collect();
@@ -557,7 +571,7 @@ impl Runner<'_> {
                     turn_tokens: options.turn_tokens,
                     seed,
                 };
-                Judges::with(&environment, rayon::current_num_threads(), |judges| {
+                Judges::with(&*environment, rayon::current_num_threads(), |judges| {
                     measure(&model, &vocabulary, &mut sampler, judges, &all, &how)
                 })
                 .map_err(advice::rollout)?
@@ -599,11 +613,29 @@ impl Runner<'_> {
     }
 }
 
-fn environment<'t>(name: EnvironmentName, tasks: &'t [Task], workshop: &'t Workshop) -> VerifiedTasks<'t> {
+fn environment<'t>(
+    name: EnvironmentName,
+    tasks: &'t [Task],
+    broken: &'t [BrokenTask],
+    workshop: &'t Workshop,
+) -> Box<dyn Environment + 't> {
     match name {
-        EnvironmentName::Once => VerifiedTasks::once(tasks, workshop),
-        EnvironmentName::Repair => VerifiedTasks::with_repair(tasks, workshop),
+        EnvironmentName::Once => Box::new(VerifiedTasks::once(tasks, workshop)),
+        EnvironmentName::Repair => Box::new(VerifiedTasks::with_repair(tasks, workshop)),
+        EnvironmentName::Tools => Box::new(ToolTasks::new(broken, workshop)),
     }
+}
+
+/// Tasks with a wrong body that their examples find out and that a change of lines mends, beside the right one.
+fn broken_tasks(tasks: &[FamilyTask], seed: Seed) -> Vec<(String, BrokenTask)> {
+    let broken = |(number, task): (usize, &FamilyTask)| {
+        let seed = seed.derive("break", number as u64);
+        let wrong = broken::break_program(&task.program, &task.visible, seed)?;
+        let body = families::render::body(task.language, &wrong.program);
+        let broken = BrokenTask { task: task.task.clone(), body };
+        tools::demonstration(&broken, &task.solution).map(|_| (task.solution.clone(), broken))
+    };
+    tasks.iter().enumerate().filter_map(broken).collect()
 }
 
 fn figures(measured: &Measured, samples: usize) -> (f64, f64, f64) {

@@ -10,7 +10,7 @@ pub enum Stage {
     Generate(Generate),
     /// Makes prompts with responses out of tasks.
     Label(Label),
-    /// Makes conversations in which a wrong first try is repaired.
+    /// Makes conversations in which a wrong program is repaired.
     Demonstrate(Demonstrate),
     /// Learns a vocabulary and a model from the texts of examples.
     Pretrain(Pretrain),
@@ -54,6 +54,8 @@ pub enum EnvironmentName {
     Once,
     /// Two turns: a program that fails a visible test is answered by what the test saw.
     Repair,
+    /// A wrong program is mended by tools: read, edit, run.
+    Tools,
 }
 
 /// Makes tasks of a family.
@@ -93,12 +95,14 @@ pub struct Label {
     pub shares: [f64; 3],
 }
 
-/// Makes conversations in which a wrong first try is repaired.
+/// Makes conversations in which a wrong program is repaired, in a second try or by tools.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Demonstrate {
     /// A `generate` stage.
     pub tasks: String,
+    /// `repair` or `tools`.
+    pub environment: EnvironmentName,
     /// Shares of the tasks of depth 1, 2 and 3 that are shown.
     #[serde(default = "everything")]
     pub shares: [f64; 3],
