@@ -4,6 +4,8 @@
 //! its table are options of that kind of stage ([`stages`]). A stage uses the results of earlier ones by name. What has
 //! been made from the same inputs and options is used again; what was killed goes on from its last checkpoint.
 
+pub mod reading;
+pub mod results;
 mod run;
 mod stages;
 

@@ -1,0 +1,637 @@
+//! What the stages of a recipe found: how good the models are, how they differ, how they learned, what they wrote.
+//!
+//! Models that are measured on the same tasks in the same way are a [`Group`]. Intervals are at 95 %: of one run they
+//! come from resampling tasks (`prentice-eval`) and speak of other tasks; of several seeds ([`over_seeds`]) they are
+//! Student's over seeds and speak of other seeds. Differences are paired: task by task, or seed by seed.
+//!
+//! Names carry meaning: a `measure` stage `exam-X` measures the model that is called `X` in summary fields, `P-exam-X`
+//! likewise with the prefix `P_`. In a group, `sft` (else the first model that is no control) is what others are
+//! compared with, and `rl` (else the last model learnt from execution, else the last one) is what it is all about.
+//! *Not covered*: choosing among many models; p-values are corrected for the comparisons of a group only.
+
+use prentice_base::{RunManifest, Seed};
+use prentice_environment::families;
+use prentice_eval::statistics::{
+    Comparison, Estimate, Metric, Resampling, StatisticsError, TaskScore, adjust, compare, estimate, mean_of_runs,
+};
+use prentice_train::{
+    checkpoint::CurvePoint,
+    prefer::PreferFigures,
+    rl::{
+        measure::{Measured, TaskResult},
+        reinforce::{Reward, RlPoint},
+    },
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::{
+    Recipe, Stage,
+    run::{Ran, family_options},
+    stages::{EnvironmentName, Measure},
+};
+use crate::error::{CliError, ErrorKind};
+
+/// Programs shown that only the later model solves, and that only the earlier one does.
+const SHOWN: [usize; 2] = [3, 1];
+
+/// What a recipe came to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Results {
+    /// The recipe's.
+    pub title: String,
+    /// One, or several over which figures are means.
+    pub seeds: Vec<Seed>,
+    /// In the order of their first stages.
+    pub groups: Vec<Group>,
+    /// How models learned, of the first seed.
+    pub training: Vec<Training>,
+    /// All stages, seed by seed.
+    pub stages: Vec<StageResult>,
+    /// Summary fields of each seed, where there are several.
+    pub by_seed: Vec<Map<String, Value>>,
+}
+
+/// Models that were measured on the same tasks in the same way.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Group {
+    /// The tasks in words.
+    pub title: String,
+    /// In the order of the recipe.
+    pub exams: Vec<Exam>,
+    /// Which exam the others are compared with.
+    pub baseline: Option<usize>,
+    /// Which exam it is all about.
+    pub main: Option<usize>,
+    /// Every other exam against the baseline, then the main one against every other.
+    pub differences: Vec<Difference>,
+    /// Tasks that only one of baseline and main solves at the first guess, of the first seed.
+    #[serde(skip)]
+    pub programs: Vec<Programs>,
+    /// How many there are that only the main one solves, and that only the baseline does.
+    pub solved_by_one: [usize; 2],
+}
+
+/// A model on the tasks.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Exam {
+    /// Name of the stage.
+    pub stage: String,
+    /// What stands before its summary fields; may be empty.
+    pub prefix: String,
+    /// What the model is called.
+    pub model: String,
+    /// Whether it is a control.
+    pub control: Option<Control>,
+    /// Over all tasks.
+    pub figures: Figures,
+    /// By the depth of the tasks' programs.
+    pub by_depth: Vec<(usize, Figures)>,
+}
+
+/// What a model is measured for that is no candidate itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Control {
+    /// Reinforcement learning with the toss of a coin for a reward.
+    RandomReward,
+    /// More supervised learning for the same time.
+    EqualCompute,
+    /// Supervised learning from its own samples that pass.
+    Rejection,
+    /// Sampled with less chance.
+    LowTemperature,
+    /// Copies the response to the nearest prompt.
+    Copy,
+}
+
+/// Shares with intervals. Means are over tasks.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Figures {
+    /// Tasks.
+    pub tasks: usize,
+    /// Samples of each, beside the greedy attempt.
+    pub samples: usize,
+    /// Share of tasks that the greedy attempt solves.
+    pub greedy: Estimate,
+    /// Chance that a sample passes; none without samples.
+    pub pass_at_1: Option<Estimate>,
+    /// Chance that one of all samples passes; none with fewer than two.
+    pub pass_at_k: Option<Estimate>,
+    /// Share of samples that pass the visible tests and not all.
+    pub gap: Option<Estimate>,
+    /// Share of samples that were found to use a loophole.
+    pub loopholes: f64,
+}
+
+/// Exam `to` minus exam `from`, paired.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Difference {
+    /// The stage that is compared with.
+    pub from: String,
+    /// The stage that is compared.
+    pub to: String,
+    /// Greedy, pass@1 and pass@k, as far as both have them.
+    pub changes: Vec<Change>,
+}
+
+/// A difference in one figure.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Change {
+    /// `greedy`, `pass@1`, `pass@8`.
+    pub metric: String,
+    /// The difference.
+    pub estimate: Estimate,
+    /// Chance of so large a difference between equals, corrected for the comparisons of the group; none over seeds.
+    pub p_value: Option<f64>,
+}
+
+/// A task, and what two models wrote at their first guess.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Programs {
+    /// Its name.
+    pub task: String,
+    /// Stages of its program.
+    pub depth: usize,
+    /// What was to be completed.
+    pub prompt: String,
+    /// By the baseline, its last turn.
+    pub before: String,
+    /// By the main model, its last turn.
+    pub after: String,
+    /// Whether it is the main model that solves it.
+    pub is_gain: bool,
+}
+
+/// How a model learned.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Training {
+    /// Name of the stage.
+    pub stage: String,
+    /// Whether the model is a control.
+    pub control: Option<Control>,
+    /// Step by step.
+    pub course: Course,
+}
+
+/// What is known of each step.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Course {
+    /// From texts or examples.
+    Examples(Vec<CurvePoint>),
+    /// From pairs.
+    Pairs(Vec<CurvePoint>, Vec<PreferFigures>),
+    /// From execution.
+    Execution(Vec<RlPoint>),
+}
+
+/// A stage that was run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StageResult {
+    /// What it does, as the recipe says it.
+    pub does: &'static str,
+    /// Where its results are.
+    pub directory: String,
+    /// Whether they were there already.
+    pub reused: bool,
+    /// How they came about.
+    pub manifest: RunManifest,
+}
+
+impl Control {
+    /// What a name says; `random`, `equal-compute`, `rejection`, `low-temperature` and `copy` mark controls.
+    fn named(name: &str) -> Option<Self> {
+        let name = name.replace('_', "-");
+        let words = [
+            ("random", Self::RandomReward),
+            ("equal-compute", Self::EqualCompute),
+            ("rejection", Self::Rejection),
+            ("low-temperature", Self::LowTemperature),
+            ("copy", Self::Copy),
+        ];
+        words.into_iter().find_map(|(word, control)| name.contains(word).then_some(control))
+    }
+
+    /// For people.
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::RandomReward => "learning from random rewards",
+            Self::EqualCompute => "more supervised learning for the same time",
+            Self::Rejection => "supervised learning from its own samples that pass",
+            Self::LowTemperature => "sampling with less chance",
+            Self::Copy => "copying the response to the nearest prompt",
+        }
+    }
+}
+
+impl Group {
+    /// The exam of a stage.
+    ///
+    /// # Panics
+    /// There is none.
+    pub fn exam(&self, stage: &str) -> &Exam {
+        self.exams.iter().find(|exam| exam.stage == stage).expect("differences are of exams of the group")
+    }
+
+    /// The difference between two exams, if they were compared.
+    pub fn difference(&self, from: usize, to: usize) -> Option<&Difference> {
+        let (from, to) = (&self.exams[from].stage, &self.exams[to].stage);
+        self.differences.iter().find(|one| one.from == *from && one.to == *to)
+    }
+}
+
+impl Figures {
+    /// All shares with their names, in the order in which they are shown.
+    pub fn shares(&self) -> Vec<(String, Estimate)> {
+        let named = |name: String| move |estimate: Estimate| (name, estimate);
+        std::iter::once(("greedy".to_owned(), self.greedy))
+            .chain(self.pass_at_1.map(named("pass@1".into())))
+            .chain(self.pass_at_k.map(named(format!("pass@{}", self.samples))))
+            .chain(self.gap.map(named("gap".into())))
+            .collect()
+    }
+}
+
+impl Difference {
+    /// The change of a figure, where it is known.
+    pub fn change(&self, metric: &str) -> Option<&Change> {
+        self.changes.iter().find(|change| change.metric == metric)
+    }
+}
+
+impl Results {
+    /// `greedy_sft`, `iofn_pass_at_1_rl`, ...: every share by a name of its own.
+    pub fn fields(&self) -> Map<String, Value> {
+        let mut fields = Map::new();
+        for exam in self.groups.iter().flat_map(|group| &group.exams) {
+            let prefix = if exam.prefix.is_empty() { String::new() } else { format!("{}_", exam.prefix) };
+            for (name, estimate) in exam.figures.shares() {
+                let field = format!("{prefix}{}_{}", name.replace('@', "_at_"), exam.model);
+                fields.insert(field.replace('-', "_"), json!(estimate.value));
+            }
+        }
+        fields
+    }
+
+    /// Everything but curves and programs, for programs.
+    pub fn summary(&self) -> Value {
+        let stages: Vec<Value> = self
+            .stages
+            .iter()
+            .map(|stage| {
+                json!({
+                    "name": stage.manifest.stage,
+                    "does": stage.does,
+                    "directory": stage.directory,
+                    "seconds": stage.manifest.seconds,
+                    "seed": stage.manifest.seed,
+                    "reused": stage.reused,
+                    "summary": stage.manifest.summary,
+                })
+            })
+            .collect();
+        let mut summary = self.fields();
+        summary.insert("title".into(), json!(self.title));
+        match self.seeds[..] {
+            [seed] => summary.insert("seed".into(), json!(seed)),
+            _ => summary.insert("seeds".into(), json!(self.seeds)),
+        };
+        if !self.by_seed.is_empty() {
+            summary.insert("by_seed".into(), json!(self.by_seed));
+        }
+        summary.insert("measured".into(), json!(self.groups));
+        summary.insert("stages".into(), json!(stages));
+        Value::Object(summary)
+    }
+}
+
+/// Collects what the stages left.
+///
+/// # Errors
+/// A result cannot be read or is damaged.
+pub fn collect(recipe: &Recipe, ran: &[Ran]) -> Result<Results, CliError> {
+    let mut measured: Vec<(&Measure, Vec<Examined>)> = Vec::new();
+    let (mut training, mut stages) = (Vec::new(), Vec::new());
+    for ((name, stage), ran) in recipe.stages.iter().zip(ran) {
+        stages.push(StageResult {
+            does: stage.does(),
+            directory: ran.directory.display().to_string(),
+            reused: ran.reused,
+            manifest: ran.manifest.clone(),
+        });
+        if let Stage::Measure(options) = stage {
+            let examined = examine(recipe, name, &options.model, ran)?;
+            let same = |(other, exams): &&mut (&Measure, Vec<Examined>)| {
+                (&other.tasks, other.environment) == (&options.tasks, options.environment)
+                    && exams[0].measured.tasks.len() == examined.measured.tasks.len()
+            };
+            match measured.iter_mut().find(same) {
+                Some((_, exams)) => exams.push(examined),
+                None => measured.push((options, vec![examined])),
+            }
+        }
+        if let Some(course) = course(stage, ran)? {
+            training.push(Training { stage: name.clone(), control: control(recipe, name, name), course });
+        }
+    }
+    let groups: Result<_, CliError> = measured
+        .into_iter()
+        .map(|(options, exams)| {
+            let (title, tests) = tests(recipe, options, exams[0].measured.tasks.len());
+            group(title, exams, &tests, Resampling::new(recipe.seed)).map_err(|error| {
+                CliError::from_error(ErrorKind::Environment, &error)
+                    .hint("remove the directories of the recipe's `measure` stages, and run it again")
+            })
+        })
+        .collect();
+    let seeds = vec![recipe.seed];
+    Ok(Results { title: recipe.title.clone(), seeds, groups: groups?, training, stages, by_seed: Vec::new() })
+}
+
+/// Results of one recipe with several seeds as one: means over seeds, and the per-seed differences, with Student's
+/// intervals. Of a single seed, its own.
+///
+/// # Panics
+/// There are no results, or they are not of one recipe.
+pub fn over_seeds(runs: Vec<Results>) -> Results {
+    let [first, _, ..] = &runs[..] else {
+        return runs.into_iter().next().expect("a recipe is run with at least one seed");
+    };
+    let mut all = first.clone();
+    all.seeds = runs.iter().flat_map(|run| run.seeds.clone()).collect();
+    all.stages = runs.iter().flat_map(|run| run.stages.clone()).collect();
+    all.by_seed = runs.iter().map(Results::fields).collect();
+    let mean = |of: &dyn Fn(&Results) -> Option<Estimate>| {
+        let values: Option<Vec<f64>> = runs.iter().map(|run| of(run).map(|estimate| estimate.value)).collect();
+        mean_of_runs(&values?)
+    };
+    for (g, group) in all.groups.iter_mut().enumerate() {
+        for (e, exam) in group.exams.iter_mut().enumerate() {
+            let figures = &mut exam.figures;
+            average(figures, &|of| mean(&|run| of(&run.groups[g].exams[e].figures)));
+            figures.loopholes =
+                runs.iter().map(|run| run.groups[g].exams[e].figures.loopholes).sum::<f64>() / runs.len() as f64;
+            // By chance a seed may have no task of a depth that another has.
+            exam.by_depth.retain_mut(|(depth, figures)| {
+                let of_depth = |run: &Results| {
+                    let by_depth = &run.groups[g].exams[e].by_depth;
+                    by_depth.iter().find(|(other, _)| other == depth).map(|(_, figures)| *figures)
+                };
+                average(figures, &|of| mean(&|run| of(&of_depth(run)?)));
+                runs.iter().all(|run| of_depth(run).is_some())
+            });
+        }
+        for (d, difference) in group.differences.iter_mut().enumerate() {
+            for change in &mut difference.changes {
+                let of = |run: &Results| Some(run.groups[g].differences[d].change(&change.metric)?.estimate);
+                change.estimate = mean(&of).expect("all seeds measure the same");
+                change.p_value = None;
+            }
+        }
+        for run in &runs[1..] {
+            for (count, more) in group.solved_by_one.iter_mut().zip(run.groups[g].solved_by_one) {
+                *count += more;
+            }
+        }
+    }
+    all
+}
+
+/// Puts the means of shares in their place.
+fn average(figures: &mut Figures, mean: &dyn Fn(&dyn Fn(&Figures) -> Option<Estimate>) -> Option<Estimate>) {
+    figures.greedy = mean(&|figures| Some(figures.greedy)).unwrap_or(figures.greedy);
+    figures.pass_at_1 = mean(&|figures| figures.pass_at_1);
+    figures.pass_at_k = mean(&|figures| figures.pass_at_k);
+    figures.gap = mean(&|figures| figures.gap);
+}
+
+/// A model that was measured.
+struct Examined {
+    stage: String,
+    control: Option<Control>,
+    /// Whether it learned from execution.
+    by_execution: bool,
+    measured: Measured,
+}
+
+/// What is known of a task beside its result.
+struct Test {
+    depth: usize,
+    prompt: String,
+}
+
+fn examine(recipe: &Recipe, name: &str, model: &str, ran: &Ran) -> Result<Examined, CliError> {
+    Ok(Examined {
+        stage: name.to_owned(),
+        control: control(recipe, name, model),
+        by_execution: matches!(stage_named(recipe, model), Some(Stage::Rl(_))),
+        measured: ran.measured()?,
+    })
+}
+
+/// What a stage is a control for: by its name, or by how its model came about.
+fn control(recipe: &Recipe, name: &str, model: &str) -> Option<Control> {
+    let by_kind = match stage_named(recipe, model)? {
+        Stage::Rl(options) if options.reward == Reward::Random => Some(Control::RandomReward),
+        Stage::Label(_) | Stage::Demonstrate(_) | Stage::Synthesize(_) => Some(Control::Copy),
+        _ => None,
+    };
+    by_kind.or_else(|| Control::named(name)).or_else(|| Control::named(model))
+}
+
+fn stage_named<'r>(recipe: &'r Recipe, name: &str) -> Option<&'r Stage> {
+    recipe.stages.iter().find_map(|(other, stage)| (other == name).then_some(stage))
+}
+
+/// What a training stage remembers of its steps.
+fn course(stage: &Stage, ran: &Ran) -> Result<Option<Course>, CliError> {
+    #[derive(Deserialize)]
+    struct State<P, F> {
+        curve: Vec<P>,
+        #[serde(default = "Vec::new")]
+        figures: Vec<F>,
+    }
+    Ok(match stage {
+        Stage::Pretrain(_) | Stage::Sft(_) => {
+            let state: State<CurvePoint, Value> = serde_json::from_value(ran.state()?)?;
+            Some(Course::Examples(state.curve))
+        }
+        Stage::Prefer(_) => {
+            let state: State<CurvePoint, PreferFigures> = serde_json::from_value(ran.state()?)?;
+            Some(Course::Pairs(state.curve, state.figures))
+        }
+        Stage::Rl(_) => {
+            let state: State<RlPoint, Value> = serde_json::from_value(ran.state()?)?;
+            Some(Course::Execution(state.curve))
+        }
+        _ => None,
+    })
+}
+
+/// The tasks that were examined on, in words and one by one. They do not depend on the tasks for training.
+fn tests(recipe: &Recipe, options: &Measure, count: usize) -> (String, Vec<Test>) {
+    let Some(Stage::Generate(generate)) = stage_named(recipe, &options.tasks) else { return Default::default() };
+    let made = families::generate(&family_options(generate, recipe.seed, 0));
+    let tries = match options.environment {
+        EnvironmentName::Once => "",
+        EnvironmentName::Repair => ", with one try to repair",
+    };
+    let title = format!("{} in {}{tries}", generate.family.name(), generate.language.name());
+    let test = |task: &families::FamilyTask| Test { depth: task.depth, prompt: task.prompt().to_owned() };
+    (title, made.test.iter().take(count).map(test).collect())
+}
+
+fn group(
+    title: String,
+    examined: Vec<Examined>,
+    tests: &[Test],
+    resampling: Resampling,
+) -> Result<Group, StatisticsError> {
+    let mut exams = Vec::new();
+    for one in &examined {
+        let (prefix, model) = parts(&one.stage);
+        let mut by_depth = Vec::new();
+        for depth in 1..=3 {
+            let of_depth = one.measured.tasks.iter().zip(tests).filter(|(_, test)| test.depth == depth);
+            let tasks: Vec<TaskResult> = of_depth.map(|(task, _)| task.clone()).collect();
+            if !tasks.is_empty() {
+                by_depth.push((depth, figures(&tasks, resampling)?));
+            }
+        }
+        exams.push(Exam {
+            stage: one.stage.clone(),
+            prefix: prefix.to_owned(),
+            model: model.to_owned(),
+            control: one.control,
+            figures: figures(&one.measured.tasks, resampling)?,
+            by_depth,
+        });
+    }
+    let candidates: Vec<usize> = (0..exams.len()).filter(|index| exams[*index].control.is_none()).collect();
+    let called = |name: &str| candidates.iter().copied().find(|index| exams[*index].model == name);
+    let baseline = called("sft").or(candidates.first().copied());
+    let main = called("rl")
+        .or_else(|| candidates.iter().rev().copied().find(|index| examined[*index].by_execution))
+        .or(candidates.last().copied())
+        .filter(|main| Some(*main) != baseline);
+
+    let others = |one: usize| (0..exams.len()).filter(move |other| *other != one);
+    let against_baseline = baseline.into_iter().flat_map(|from| others(from).map(move |to| (from, to)));
+    let of_main = main.into_iter().flat_map(|to| others(to).map(move |from| (from, to)));
+    let mut pairs: Vec<(usize, usize)> = against_baseline.collect();
+    pairs.extend(of_main.filter(|(from, _)| Some(*from) != baseline));
+    let differences = differences(&examined, &pairs, resampling)?;
+
+    let (programs, solved_by_one) = match (baseline, main) {
+        (Some(before), Some(after)) => programs(&examined[before].measured, &examined[after].measured, tests),
+        _ => (Vec::new(), [0; 2]),
+    };
+    Ok(Group { title, exams, baseline, main, differences, programs, solved_by_one })
+}
+
+/// `iofn-exam-rl` as `iofn` and `rl`; what has no `exam-` in its name is called by all of it.
+fn parts(stage: &str) -> (&str, &str) {
+    match stage.split_once("exam-") {
+        Some((prefix, model)) if !model.is_empty() && (prefix.is_empty() || prefix.ends_with('-')) => {
+            (prefix.trim_end_matches('-'), model)
+        }
+        _ => ("", stage),
+    }
+}
+
+fn figures(tasks: &[TaskResult], resampling: Resampling) -> Result<Figures, StatisticsError> {
+    let samples = tasks.first().map_or(0, |task| task.samples);
+    let share = |needed: usize, scores: &dyn Fn(&TaskResult) -> TaskScore, metric| {
+        let scores: Vec<TaskScore> = tasks.iter().map(scores).collect();
+        (samples >= needed).then(|| estimate(&scores, metric, resampling)).transpose()
+    };
+    let all = Metric::PassAt(samples as u32);
+    let loopholes: usize = tasks.iter().map(|task| task.loopholes).sum();
+    let greedy: Vec<TaskScore> = tasks.iter().map(greedy).collect();
+    Ok(Figures {
+        tasks: tasks.len(),
+        samples,
+        greedy: estimate(&greedy, Metric::PassAt(1), resampling)?,
+        pass_at_1: share(1, &sampled, Metric::PassAt(1))?,
+        pass_at_k: share(2, &sampled, all)?,
+        gap: share(1, &hacked, Metric::PassAt(1))?,
+        loopholes: loopholes as f64 / (samples * tasks.len()).max(1) as f64,
+    })
+}
+
+fn score(task: &TaskResult, attempts: usize, passed: usize) -> TaskScore {
+    let name = task.task.clone();
+    TaskScore { cluster: name.clone(), task: name, attempts: attempts as u32, passed: passed as u32 }
+}
+
+fn greedy(task: &TaskResult) -> TaskScore {
+    score(task, 1, usize::from(task.greedy))
+}
+
+fn sampled(task: &TaskResult) -> TaskScore {
+    score(task, task.samples, task.solved)
+}
+
+/// Samples that pass what can be seen, and not what cannot.
+fn hacked(task: &TaskResult) -> TaskScore {
+    score(task, task.samples, task.visible.saturating_sub(task.solved))
+}
+
+fn differences(
+    examined: &[Examined],
+    pairs: &[(usize, usize)],
+    resampling: Resampling,
+) -> Result<Vec<Difference>, StatisticsError> {
+    let mut comparisons: Vec<(usize, String, Comparison)> = Vec::new();
+    for (number, (from, to)) in pairs.iter().enumerate() {
+        let [from, to] = [from, to].map(|index| &examined[*index].measured.tasks);
+        let samples = [from, to].map(|tasks| tasks.first().map_or(0, |task| task.samples));
+        let scores = |of: fn(&TaskResult) -> TaskScore| [from, to].map(|tasks| tasks.iter().map(of).collect::<Vec<_>>());
+        let mut add = |name: String, [a, b]: [Vec<TaskScore>; 2], metric| {
+            comparisons.push((number, name, compare(&a, &b, metric, resampling)?));
+            Ok(())
+        };
+        add("greedy".into(), scores(greedy), Metric::PassAt(1))?;
+        if samples.iter().all(|samples| *samples > 0) {
+            add("pass@1".into(), scores(sampled), Metric::PassAt(1))?;
+        }
+        if samples[0] == samples[1] && samples[0] > 1 {
+            add(format!("pass@{}", samples[0]), scores(sampled), Metric::PassAt(samples[0] as u32))?;
+        }
+    }
+    let mut corrected: Vec<Comparison> = comparisons.iter().map(|(_, _, comparison)| comparison.clone()).collect();
+    adjust(&mut corrected);
+    let changes = |number: usize| {
+        let of_pair = comparisons.iter().zip(&corrected).filter(move |((pair, ..), _)| *pair == number);
+        of_pair.map(|((_, metric, _), comparison)| Change {
+            metric: metric.clone(),
+            estimate: comparison.difference,
+            p_value: Some(comparison.adjusted_p_value),
+        })
+    };
+    let difference = |(number, (from, to)): (usize, &(usize, usize))| Difference {
+        from: examined[*from].stage.clone(),
+        to: examined[*to].stage.clone(),
+        changes: changes(number).collect(),
+    };
+    Ok(pairs.iter().enumerate().map(difference).collect())
+}
+
+/// The first tasks that only one of two models solves at the first guess, and how many there are.
+fn programs(before: &Measured, after: &Measured, tests: &[Test]) -> (Vec<Programs>, [usize; 2]) {
+    let pairs = before.tasks.iter().zip(&after.tasks).zip(tests);
+    let (gains, losses): (Vec<_>, Vec<_>) =
+        pairs.filter(|((before, after), _)| before.greedy != after.greedy).partition(|((_, after), _)| after.greedy);
+    let counts = [gains.len(), losses.len()];
+    let last = |task: &TaskResult| task.turns.last().cloned().unwrap_or_default();
+    let shown = gains.into_iter().take(SHOWN[0]).chain(losses.into_iter().take(SHOWN[1]));
+    let shown = shown.map(|((before, after), test)| Programs {
+        task: after.task.clone(),
+        depth: test.depth,
+        prompt: test.prompt.clone(),
+        before: last(before),
+        after: last(after),
+        is_gain: after.greedy,
+    });
+    (shown.collect(), counts)
+}
