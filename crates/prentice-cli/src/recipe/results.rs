@@ -586,7 +586,8 @@ fn differences(
     for (number, (from, to)) in pairs.iter().enumerate() {
         let [from, to] = [from, to].map(|index| &examined[*index].measured.tasks);
         let samples = [from, to].map(|tasks| tasks.first().map_or(0, |task| task.samples));
-        let scores = |of: fn(&TaskResult) -> TaskScore| [from, to].map(|tasks| tasks.iter().map(of).collect::<Vec<_>>());
+        let scores =
+            |of: fn(&TaskResult) -> TaskScore| [from, to].map(|tasks| tasks.iter().map(of).collect::<Vec<_>>());
         let mut add = |name: String, [a, b]: [Vec<TaskScore>; 2], metric| {
             comparisons.push((number, name, compare(&a, &b, metric, resampling)?));
             Ok(())
@@ -634,4 +635,332 @@ fn programs(before: &Measured, after: &Measured, tests: &[Test]) -> (Vec<Program
         is_gain: after.greedy,
     });
     (shown.collect(), counts)
+}
+
+#[cfg(test)]
+pub mod tests {
+    use expect_test::{Expect, expect};
+    use prentice_base::{CODE_VERSION, ContentHash, Machine};
+    use prentice_eval::statistics::Method;
+    use rand::RngExt as _;
+
+    use super::*;
+
+    /// How good a model of a sample is, from 0 to 1, and what it is a control for.
+    type Ability<'a> = (&'a str, f64, Option<Control>);
+
+    const DOCFN: [Ability; 6] = [
+        ("exam-sft", 0.42, None),
+        ("exam-preferred", 0.46, None),
+        ("exam-rl", 0.6, None),
+        ("exam-sft-equal-compute", 0.47, Some(Control::EqualCompute)),
+        ("exam-random-reward", 0.3, Some(Control::RandomReward)),
+        ("exam-copy-nearest", 0.1, Some(Control::Copy)),
+    ];
+
+    /// Results as of a plausible recipe; `payload` is appended to every text that comes from outside.
+    pub fn sample(payload: &str, seed: u64) -> Results {
+        let seed = Seed(seed);
+        let tests: Vec<Test> = (0..120)
+            .map(|number| Test {
+                depth: 1 + number % 3,
+                prompt: format!("def solve(xs):\n    \"\"\"Keep every number above {number}.\"\"\"\n{payload}"),
+            })
+            .collect();
+        let examined = |(stage, ability, control): &Ability| Examined {
+            stage: format!("{stage}{payload}"),
+            control: *control,
+            by_execution: stage.ends_with("rl"),
+            measured: measured(&tests, *ability, if *control == Some(Control::Copy) { 0 } else { 8 }, payload, seed),
+        };
+        let iofn = [("iofn-exam-sft", 0.2, None), ("iofn-exam-rl", 0.22, None)];
+        let resampling = Resampling { seed, rounds: std::num::NonZeroU32::new(500).unwrap() };
+        let of = |title: &str, abilities: &[Ability]| {
+            group(format!("{title}{payload}"), abilities.iter().map(examined).collect(), &tests, resampling).unwrap()
+        };
+        let curve = |from: f32| -> Vec<RlPoint> {
+            let point = |step: u16| {
+                let done = f32::from(step) / 100.0;
+                let noise = f32::from(step % 13 * 7 % 13) / 200.0;
+                RlPoint {
+                    step: u64::from(step),
+                    reward: from + 0.3 * done + noise,
+                    solved: from + 0.3 * done + noise,
+                    visible: from + 0.36 * done + noise + 0.02,
+                    entropy: 0.4 - 0.2 * done + noise,
+                    length: 21.0 - 3.0 * done,
+                    flat_groups: 0.3 + 0.2 * done,
+                    distinct: 0.8 - 0.4 * done,
+                    gradient_norm: 0.02 + noise,
+                    rollout_seconds: 0.7,
+                    update_seconds: 0.4,
+                    ..RlPoint::default()
+                }
+            };
+            (1..=100).map(point).collect()
+        };
+        let losses: Vec<CurvePoint> = (1..=200u16)
+            .map(|step| CurvePoint { step: u64::from(step), loss: 0.3 + 5.0 / f32::from(step), learning_rate: 0.003 })
+            .collect();
+        let figures = |step: f32| PreferFigures { margin: Some(step / 300.0), accuracy: Some(0.6 + step / 1000.0) };
+        let training = |stage: &str, control, course| Training { stage: format!("{stage}{payload}"), control, course };
+        let stage = |does, name: &str| StageResult {
+            does,
+            directory: format!("runs/{name}{payload}"),
+            reused: does == "generate",
+            manifest: RunManifest {
+                stage: format!("{name}{payload}"),
+                key: ContentHash::of(name.as_bytes()),
+                code_version: CODE_VERSION.to_owned(),
+                commit: None,
+                inputs: [(format!("before-{name}{payload}"), ContentHash::of(b"before"))].into(),
+                options: json!({"options": payload}),
+                seed,
+                outputs: [(format!("{name}{payload}"), ContentHash::of(b"output"))].into(),
+                machine: Machine::current(2, "amx"),
+                seconds: 61.5,
+                summary: json!({"detail": format!("100 steps{payload}")}),
+            },
+        };
+        Results {
+            title: format!("Learning from execution{payload}"),
+            seeds: vec![seed],
+            groups: vec![of("docfn in Python", &DOCFN), of("iofn in Python", &iofn)],
+            training: vec![
+                training("base", None, Course::Examples(losses.clone())),
+                training("sft", None, Course::Examples(losses.clone())),
+                training(
+                    "preferred",
+                    None,
+                    Course::Pairs(losses, (1..=200u16).map(|step| figures(f32::from(step))).collect()),
+                ),
+                training("rl", None, Course::Execution(curve(0.3))),
+                training("random-reward", Some(Control::RandomReward), Course::Execution(curve(0.1))),
+            ],
+            stages: vec![
+                stage("generate", "tasks"),
+                stage("sft", "sft"),
+                stage("rl", "rl"),
+                stage("measure", "exam-rl"),
+            ],
+            by_seed: Vec::new(),
+        }
+    }
+
+    fn measured(tests: &[Test], ability: f64, samples: usize, payload: &str, seed: Seed) -> Measured {
+        let task = |(number, test): (usize, &Test)| {
+            // The same draws for all models, so that a better one solves what a worse one does, but for some noise.
+            let mut rng = seed.derive("task", number as u64).rng();
+            let ease = rng.random::<f64>() * 0.8 + 0.3 - 0.15 * test.depth as f64;
+            let mut rng = seed.derive(&format!("{ability}"), number as u64).rng();
+            let chance = (ability + ease - 0.6).clamp(0.0, 1.0);
+            let solved = (0..samples).filter(|_| rng.random_bool(chance)).count();
+            let greedy = chance + rng.random::<f64>() * 0.3 > 0.6;
+            TaskResult {
+                task: format!("docfn/test/{number}{payload}"),
+                greedy,
+                solved,
+                visible: (solved + usize::from(rng.random_bool(0.2))).min(samples),
+                loopholes: 0,
+                samples,
+                turns: vec![format!("    return [x for x in xs if x > {}]\n{payload}", usize::from(greedy))],
+            }
+        };
+        Measured { tasks: tests.iter().enumerate().map(task).collect() }
+    }
+
+    /// `12.5 [3.1, 40.2]`, in points.
+    fn shown(estimate: &Estimate) -> String {
+        let points = |value: f64| format!("{:.1}", value * 100.0);
+        format!("{} [{}, {}]", points(estimate.value), points(estimate.low), points(estimate.high))
+    }
+
+    fn task(number: usize, greedy: bool, solved: usize, visible: usize, samples: usize) -> TaskResult {
+        let turns = vec!["first".to_owned(), format!("program {number} of {solved}")];
+        TaskResult { task: format!("t{number}"), greedy, solved, visible, loopholes: 0, samples, turns }
+    }
+
+    fn examined(stage: &str, tasks: Vec<TaskResult>) -> Examined {
+        let control = Control::named(stage);
+        Examined { stage: stage.to_owned(), control, by_execution: stage.contains("rl"), measured: Measured { tasks } }
+    }
+
+    /// `sft` solves the first 10 of 40 tasks, `rl` the second to twentieth.
+    fn small(models: &[&str]) -> Group {
+        let tests: Vec<Test> =
+            (0..40).map(|number| Test { depth: 1 + number / 20, prompt: format!("prompt {number}") }).collect();
+        let tasks = |name: &&str| {
+            let solves = if name.contains("rl") { 1..20 } else { 0..10 };
+            let one = |number| match solves.contains(&number) {
+                true => task(number, true, 3, 4, 4),
+                false => task(number, false, 0, 1, 4),
+            };
+            examined(name, (0..40).map(one).collect())
+        };
+        group("tasks".into(), models.iter().map(tasks).collect(), &tests, Resampling::new(Seed(1))).unwrap()
+    }
+
+    fn check_figures(figures: &Figures, expected: Expect) {
+        let shares = figures.shares().into_iter().map(|(name, share)| format!("{name} {}\n", shown(&share)));
+        expected.assert_eq(&shares.collect::<String>());
+    }
+
+    #[test]
+    fn shares_have_intervals() {
+        let group = small(&["exam-sft", "exam-rl"]);
+        check_figures(
+            &group.exams[0].figures,
+            expect![[r#"
+            greedy 25.0 [14.2, 40.2]
+            pass@1 18.8 [9.4, 30.0]
+            pass@4 25.0 [12.5, 40.0]
+            gap 25.0 [22.8, 31.6]
+        "#]],
+        );
+        check_figures(
+            &group.exams[1].by_depth[0].1,
+            expect![[r#"
+            greedy 95.0 [76.4, 99.1]
+            pass@1 71.2 [48.5, 75.0]
+            pass@4 95.0 [64.6, 100.0]
+            gap 25.0 [21.0, 37.1]
+        "#]],
+        );
+        assert_eq!(group, small(&["exam-sft", "exam-rl"]), "the same measurements give the same intervals");
+        // Greedy is one attempt a task: Wilson's interval for 10 of 40.
+        assert_eq!(group.exams[0].figures.greedy.method, Method::Wilson);
+    }
+
+    #[test]
+    fn a_model_without_samples_has_its_first_guess_only() {
+        let tests = [Test { depth: 1, prompt: String::new() }];
+        let all = vec![
+            examined("exam-sft", vec![task(0, true, 1, 1, 1)]),
+            examined("exam-copy", vec![task(0, false, 0, 0, 0)]),
+        ];
+        let group = group("tasks".into(), all, &tests, Resampling::new(Seed(1))).unwrap();
+        let names = |index: usize| -> Vec<String> {
+            group.exams[index].figures.shares().into_iter().map(|(name, _)| name).collect()
+        };
+        assert_eq!((names(0), names(1)), (vec!["greedy".into(), "pass@1".into(), "gap".into()], vec!["greedy".into()]));
+        let metrics: Vec<&str> = group.differences[0].changes.iter().map(|change| change.metric.as_str()).collect();
+        assert_eq!((metrics, group.main), (vec!["greedy"], None));
+    }
+
+    #[test]
+    fn differences_are_paired_and_of_what_matters() {
+        let group = small(&["exam-first", "exam-sft", "exam-random", "exam-rl"]);
+        let text: String = group
+            .differences
+            .iter()
+            .map(|one| {
+                let changes: Vec<String> =
+                    one.changes.iter().map(|change| format!("{} {}", change.metric, shown(&change.estimate))).collect();
+                format!("{} - {}: {}\n", one.to, one.from, changes.join(", "))
+            })
+            .collect();
+        expect![[r#"
+            exam-first - exam-sft: greedy 0.0 [-8.8, 8.8], pass@1 0.0 [-8.8, 8.8], pass@4 0.0 [-8.8, 8.8]
+            exam-random - exam-sft: greedy 0.0 [-8.8, 8.8], pass@1 0.0 [-8.8, 8.8], pass@4 0.0 [-8.8, 8.8]
+            exam-rl - exam-sft: greedy 22.5 [7.5, 37.9], pass@1 16.9 [5.6, 28.4], pass@4 22.5 [7.5, 37.9]
+            exam-rl - exam-first: greedy 22.5 [7.5, 37.9], pass@1 16.9 [5.6, 28.4], pass@4 22.5 [7.5, 37.9]
+            exam-rl - exam-random: greedy 22.5 [7.5, 37.9], pass@1 16.9 [5.6, 28.4], pass@4 22.5 [7.5, 37.9]
+        "#]]
+        .assert_eq(&text);
+        let p = |metric: &str| group.difference(1, 3).unwrap().change(metric).unwrap().p_value.unwrap();
+        // Of 11 tasks that only one solves, `rl` solves 10: McNemar's p is 0.0117, and Holm's correction raises it.
+        assert!(p("greedy") > 0.0117 && p("pass@1") <= 1.0, "{} {}", p("greedy"), p("pass@1"));
+        assert!(group.difference(0, 2).is_none(), "a control is not compared with what is no baseline");
+    }
+
+    #[test]
+    fn what_others_are_compared_with_and_what_it_is_about() {
+        let check = |models: &[&str], expected: (Option<&str>, Option<&str>)| {
+            let group = small(models);
+            let name = |index: Option<usize>| index.map(|index| group.exams[index].stage.as_str());
+            assert_eq!((name(group.baseline), name(group.main)), expected, "{models:?}");
+        };
+        check(&["exam-base", "exam-sft", "exam-rl", "exam-later"], (Some("exam-sft"), Some("exam-rl")));
+        check(&["exam-base", "exam-grl", "exam-later"], (Some("exam-base"), Some("exam-grl")));
+        check(&["before", "copy", "after"], (Some("before"), Some("after")));
+        check(&["only", "random-reward"], (Some("only"), None));
+        check(&["copy"], (None, None));
+    }
+
+    #[test]
+    fn programs_show_what_only_one_model_solves() {
+        let group = small(&["exam-sft", "exam-rl"]);
+        let shown: Vec<String> = group
+            .programs
+            .iter()
+            .map(|one| format!("{} ({}): {} / {} / {}", one.task, one.is_gain, one.prompt, one.before, one.after))
+            .collect();
+        expect![[r#"
+            t10 (true): prompt 10 / program 10 of 0 / program 10 of 3
+            t11 (true): prompt 11 / program 11 of 0 / program 11 of 3
+            t12 (true): prompt 12 / program 12 of 0 / program 12 of 3
+            t0 (false): prompt 0 / program 0 of 3 / program 0 of 0"#]]
+        .assert_eq(&shown.join("\n"));
+        assert_eq!(group.solved_by_one, [10, 1]);
+    }
+
+    #[test]
+    fn names_of_stages_become_names_of_fields() {
+        for (stage, expected) in [
+            ("exam-rl", ("", "rl")),
+            ("iofn-exam-sft-equal-compute", ("iofn", "sft-equal-compute")),
+            ("repair-exam-rl", ("repair", "rl")),
+            ("final", ("", "final")),
+            ("exam-", ("", "exam-")),
+            ("reexam-rl", ("", "reexam-rl")),
+        ] {
+            assert_eq!(parts(stage), expected);
+        }
+        let results = sample("", 1);
+        let names: Vec<String> = results.fields().keys().cloned().collect();
+        expect!["greedy_sft pass_at_1_sft pass_at_8_sft gap_sft greedy_preferred pass_at_1_preferred pass_at_8_preferred gap_preferred greedy_rl pass_at_1_rl pass_at_8_rl gap_rl greedy_sft_equal_compute pass_at_1_sft_equal_compute pass_at_8_sft_equal_compute gap_sft_equal_compute greedy_random_reward pass_at_1_random_reward pass_at_8_random_reward gap_random_reward greedy_copy_nearest iofn_greedy_sft iofn_pass_at_1_sft iofn_pass_at_8_sft iofn_gap_sft iofn_greedy_rl iofn_pass_at_1_rl iofn_pass_at_8_rl iofn_gap_rl"].assert_eq(&names.join(" "));
+        let summary = results.summary();
+        assert_eq!(summary["pass_at_1_rl"], summary["measured"][0]["exams"][2]["figures"]["pass_at_1"]["value"]);
+        assert_eq!((&summary["seed"], &summary["stages"][2]["does"]), (&json!(1), &json!("rl")));
+    }
+
+    #[test]
+    fn names_and_kinds_mark_controls() {
+        for (name, expected) in [
+            ("exam-random-reward", Some(Control::RandomReward)),
+            ("sft_equal_compute", Some(Control::EqualCompute)),
+            ("rejection", Some(Control::Rejection)),
+            ("base-low-temperature", Some(Control::LowTemperature)),
+            ("copy-nearest", Some(Control::Copy)),
+            ("exam-rl", None),
+        ] {
+            assert_eq!(Control::named(name), expected, "{name}");
+        }
+        let recipe = "title = \"t\"\n[[stage]]\nname = \"tasks\"\ndoes = \"generate\"\nfamily = \"docfn\"\ntrain = 1\ntest = 1\n\
+            [[stage]]\nname = \"labels\"\ndoes = \"label\"\ntasks = \"tasks\"\n\
+            [[stage]]\nname = \"base\"\ndoes = \"pretrain\"\ntexts = [\"labels\"]\nsteps = 1\n\
+            [[stage]]\nname = \"coin\"\ndoes = \"rl\"\nmodel = \"base\"\ntasks = \"tasks\"\nsteps = 1\nreward = \"random\"";
+        let recipe = Recipe::parse(recipe, "recipe").unwrap();
+        let of = |model: &str| control(&recipe, "exam-x", model);
+        assert_eq!((of("coin"), of("labels"), of("base")), (Some(Control::RandomReward), Some(Control::Copy), None));
+    }
+
+    #[test]
+    fn over_seeds_figures_are_means_with_students_interval() {
+        let runs: Vec<Results> = [3, 4, 5].map(|seed| sample("", seed)).into();
+        let all = over_seeds(runs.clone());
+        let values: Vec<f64> = runs.iter().map(|run| run.groups[0].exams[2].figures.pass_at_1.unwrap().value).collect();
+        let expected = mean_of_runs(&values);
+        assert_eq!(all.groups[0].exams[2].figures.pass_at_1, expected);
+        let change = |run: &Results| run.groups[0].difference(0, 2).unwrap().change("pass@1").unwrap().clone();
+        let changes: Vec<f64> = runs.iter().map(|run| change(run).estimate.value).collect();
+        assert_eq!(Some(change(&all).estimate), mean_of_runs(&changes));
+        assert_eq!((change(&all).p_value, change(&all).estimate.method), (None, Method::Runs));
+        assert_eq!(all.fields()["pass_at_1_rl"], json!(expected.unwrap().value));
+        assert_eq!((all.stages.len(), all.by_seed.len(), all.seeds.len()), (12, 3, 3));
+        assert_eq!(all.summary()["seeds"], json!([3, 4, 5]));
+        assert_eq!(all.groups[0].exams[2].by_depth.len(), 3);
+        // A single seed stays what it is, with the intervals over its tasks.
+        assert_eq!(over_seeds(runs[..1].to_vec()), runs[0]);
+    }
 }

@@ -8,8 +8,10 @@
 //! * [`html`](self::html) - escaping by type; `sections`, `funnel`, `chart` - the parts; `page.html`, `style.css`.
 
 mod chart;
+mod curves;
 mod funnel;
 mod html;
+pub mod learn;
 mod sections;
 pub mod suite;
 #[cfg(test)]
@@ -21,6 +23,9 @@ use serde::{Deserialize, Serialize};
 
 use self::html::{Html, ToHtml, fill_page};
 use crate::execution::Proof;
+
+/// Name of a report's file.
+pub const REPORT_FILE: &str = "report.html";
 
 /// Everything the report shows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
