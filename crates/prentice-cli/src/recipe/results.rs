@@ -12,7 +12,8 @@
 use prentice_base::{RunManifest, Seed};
 use prentice_environment::families;
 use prentice_eval::statistics::{
-    Comparison, Estimate, Metric, Resampling, StatisticsError, TaskScore, adjust, compare, estimate, mean_of_runs,
+    Comparison, Estimate, Method, Metric, Resampling, StatisticsError, TaskScore, adjust, compare, estimate,
+    mean_of_runs,
 };
 use prentice_train::{
     checkpoint::CurvePoint,
@@ -68,7 +69,7 @@ pub struct Group {
     /// Tasks that only one of baseline and main solves at the first guess, of the first seed.
     #[serde(skip)]
     pub programs: Vec<Programs>,
-    /// How many there are that only the main one solves, and that only the baseline does.
+    /// How many there are that only the main one solves, and that only the baseline does, over all seeds.
     pub solved_by_one: [usize; 2],
 }
 
@@ -349,7 +350,7 @@ pub fn collect(recipe: &Recipe, ran: &[Ran]) -> Result<Results, CliError> {
 }
 
 /// Results of one recipe with several seeds as one: means over seeds, and the per-seed differences, with Student's
-/// intervals. Of a single seed, its own.
+/// intervals; where seeds agree exactly, all that one of their own intervals holds. Of a single seed, its own.
 ///
 /// # Panics
 /// There are no results, or they are not of one recipe.
@@ -362,8 +363,15 @@ pub fn over_seeds(runs: Vec<Results>) -> Results {
     all.stages = runs.iter().flat_map(|run| run.stages.clone()).collect();
     all.by_seed = runs.iter().map(Results::fields).collect();
     let mean = |of: &dyn Fn(&Results) -> Option<Estimate>| {
-        let values: Option<Vec<f64>> = runs.iter().map(|run| of(run).map(|estimate| estimate.value)).collect();
-        mean_of_runs(&values?)
+        let estimates: Vec<Estimate> = runs.iter().map(of).collect::<Option<_>>()?;
+        let first = estimates[0];
+        // Seeds that agree to the last bit (nothing was solved, say) show no spread, which is no certainty.
+        if estimates.iter().all(|other| other.value == first.value) {
+            let low = estimates.iter().map(|other| other.low).fold(first.low, f64::min);
+            let high = estimates.iter().map(|other| other.high).fold(first.high, f64::max);
+            return Some(Estimate { low, high, method: Method::NoSpread, ..first });
+        }
+        mean_of_runs(&estimates.iter().map(|estimate| estimate.value).collect::<Vec<_>>())
     };
     for (g, group) in all.groups.iter_mut().enumerate() {
         for (e, exam) in group.exams.iter_mut().enumerate() {
@@ -397,12 +405,15 @@ pub fn over_seeds(runs: Vec<Results>) -> Results {
     all
 }
 
+/// One share of several.
+type Share = fn(&Figures) -> Option<Estimate>;
+
 /// Puts the means of shares in their place.
-fn average(figures: &mut Figures, mean: &dyn Fn(&dyn Fn(&Figures) -> Option<Estimate>) -> Option<Estimate>) {
-    figures.greedy = mean(&|figures| Some(figures.greedy)).unwrap_or(figures.greedy);
-    figures.pass_at_1 = mean(&|figures| figures.pass_at_1);
-    figures.pass_at_k = mean(&|figures| figures.pass_at_k);
-    figures.gap = mean(&|figures| figures.gap);
+fn average(figures: &mut Figures, mean: &dyn Fn(Share) -> Option<Estimate>) {
+    figures.greedy = mean(|figures| Some(figures.greedy)).unwrap_or(figures.greedy);
+    figures.pass_at_1 = mean(|figures| figures.pass_at_1);
+    figures.pass_at_k = mean(|figures| figures.pass_at_k);
+    figures.gap = mean(|figures| figures.gap);
 }
 
 /// A model that was measured.
@@ -641,7 +652,6 @@ fn programs(before: &Measured, after: &Measured, tests: &[Test]) -> (Vec<Program
 pub mod tests {
     use expect_test::{Expect, expect};
     use prentice_base::{CODE_VERSION, ContentHash, Machine};
-    use prentice_eval::statistics::Method;
     use rand::RngExt as _;
 
     use super::*;
@@ -960,6 +970,11 @@ pub mod tests {
         assert_eq!((all.stages.len(), all.by_seed.len(), all.seeds.len()), (12, 3, 3));
         assert_eq!(all.summary()["seeds"], json!([3, 4, 5]));
         assert_eq!(all.groups[0].exams[2].by_depth.len(), 3);
+        // Seeds that agree in everything have no spread, and keep the interval over tasks.
+        let agreeing = over_seeds(vec![runs[0].clone(), runs[0].clone()]);
+        let greedy = |run: &Results| run.groups[0].exams[2].figures.greedy;
+        let (kept, own) = (greedy(&agreeing), greedy(&runs[0]));
+        assert_eq!((kept.value, kept.low, kept.high, kept.method), (own.value, own.low, own.high, Method::NoSpread));
         // A single seed stays what it is, with the intervals over its tasks.
         assert_eq!(over_seeds(runs[..1].to_vec()), runs[0]);
     }

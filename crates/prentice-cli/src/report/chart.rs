@@ -253,7 +253,7 @@ fn logarithmic_ticks(low: f64, high: f64) -> Vec<f64> {
     if ladder.len() >= 4 { ladder } else { ticks(low, high, 5).into_iter().filter(within).collect() }
 }
 
-pub fn tick_label(value: f64) -> String {
+fn tick_label(value: f64) -> String {
     // Ticks are multiples of round numbers; two places are enough for any loss worth drawing.
     let text = format!("{value:.2}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()

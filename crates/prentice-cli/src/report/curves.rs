@@ -4,7 +4,7 @@
 //! steps. Axes begin at 0, so that a small change does not look like a large one.
 
 use super::{
-    chart::{path, smoothed, thinned, tick_label, ticks},
+    chart::{path, smoothed, thinned, ticks},
     html::{Html, html},
 };
 use crate::format;
@@ -66,6 +66,8 @@ fn draw(frame: Frame, summary: &str, lines: &[Line], band: bool) -> Html {
     let high = all().map(|point| point.1).fold(0.0, f64::max);
     let value_ticks = ticks(low, if high > low { high } else { low + 1.0 }, if frame.height > 200.0 { 5 } else { 3 });
     let (low, high) = (value_ticks[0], value_ticks[value_ticks.len() - 1]);
+    // As many places as tell one tick from the next; steps are 1, 2 or 5 times a power of ten.
+    let places = (-(value_ticks[1] - value_ticks[0]).log10()).ceil().clamp(0.0, 6.0) as usize;
     let first = all().map(|point| point.0).fold(f64::INFINITY, f64::min);
     let last = all().map(|point| point.0).fold(f64::NEG_INFINITY, f64::max);
     let (right, bottom) = (frame.width - frame.right, frame.height - BELOW);
@@ -78,7 +80,7 @@ fn draw(frame: Frame, summary: &str, lines: &[Line], band: bool) -> Html {
     for tick in &value_ticks {
         marks.push(html(
             "<line class=\"grid\" x1=\"{}\" x2=\"{}\" y1=\"{}\" y2=\"{}\"/><text x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>",
-            &[&LEFT, &right, &y(*tick), &y(*tick), &(LEFT - 6.0), &(y(*tick) + 4.0), &tick_label(*tick)],
+            &[&LEFT, &right, &y(*tick), &y(*tick), &(LEFT - 6.0), &(y(*tick) + 4.0), &format::decimal(*tick, places)],
         ));
     }
     let steps = ticks(first, last, if frame.width > 600.0 { 7 } else { 3 });
@@ -142,11 +144,11 @@ mod tests {
         expect![[r#"
             <svg class="chart both" viewBox="0 0 300 130" role="img" aria-label="a &lt; b">
             <line class="grid" x1="34" x2="294" y1="106" y2="106"/>
-            <text x="28" y="110" text-anchor="end">0</text>
+            <text x="28" y="110" text-anchor="end">0.0</text>
             <line class="grid" x1="34" x2="294" y1="58" y2="58"/>
             <text x="28" y="62" text-anchor="end">0.5</text>
             <line class="grid" x1="34" x2="294" y1="10" y2="10"/>
-            <text x="28" y="14" text-anchor="end">1</text>
+            <text x="28" y="14" text-anchor="end">1.0</text>
             <line class="axis" x1="34" x2="34" y1="106" y2="110"/>
             <text x="34" y="123" text-anchor="middle">1</text>
             <line class="axis" x1="164" x2="164" y1="106" y2="110"/>

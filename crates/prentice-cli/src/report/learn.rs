@@ -32,6 +32,7 @@ pub fn page(results: &Results) -> String {
         ("identity", &identity(results)),
         ("models", &per_group(&models)),
         ("differences", &per_group(&differences)),
+        ("of_seed", &of_seed(results)),
         ("learning", &or_none(learning(&results.training), "No stage trains a model.")),
         ("programs", &per_group(&programs)),
         ("stages", &stages(&results.stages)),
@@ -63,6 +64,14 @@ fn identity(results: &Results) -> Html {
     let facts: Html =
         facts.iter().map(|(name, fact)| html("<div><dt>{}</dt><dd>{}</dd></div>", &[name, fact])).collect();
     html("<dl class=\"identity\">{}</dl>", &[&facts])
+}
+
+/// Which of several seeds it is that curves and programs are shown of.
+fn of_seed(results: &Results) -> Html {
+    match results.seeds[..] {
+        [first, _, ..] => html(" Shown of seed {}.", &[&first.0]),
+        _ => Html::default(),
+    }
 }
 
 /// Names of the figures that a group has, in the order in which they are shown.
@@ -298,8 +307,11 @@ fn learning(training: &[Training]) -> Html {
     all.into_iter().collect()
 }
 
+/// One figure of a step.
+type Figure = fn(&RlPoint) -> f32;
+
 fn execution(training: &Training, curve: &[RlPoint]) -> Html {
-    let of = |value: fn(&RlPoint) -> f32| -> Vec<(f64, f64)> {
+    let of = |value: Figure| -> Vec<(f64, f64)> {
         curve.iter().map(|point| (point.step as f64, f64::from(value(point)))).collect()
     };
     let mut shares = vec![
@@ -318,7 +330,7 @@ fn execution(training: &Training, curve: &[RlPoint]) -> Html {
     );
     let chart = lines(&LARGE, &summary, &shares, true);
     // Figures that stay 0 say so in words instead of an empty chart.
-    let figures: [(&str, &str, fn(&RlPoint) -> f32); 9] = [
+    let figures: [(&str, &str, Figure); 9] = [
         ("Entropy", "nats a token", |point| point.entropy),
         ("Length", "tokens written", |point| point.length),
         ("Flat groups", "share without variance, which teach nothing", |point| point.flat_groups),
@@ -498,6 +510,7 @@ mod tests {
     fn seeds_are_named() {
         let page = page(&over_seeds([1, 2].map(|seed| sample("", seed)).into()));
         assert!(page.contains("<dt>Seeds</dt><dd>1, 2</dd>"), "{page}");
+        assert_eq!(page.matches("Shown of seed 1.").count(), 2);
         assert_closed(&page);
     }
 
