@@ -6,6 +6,7 @@
 //!
 //! * [`Report`] - what is shown; plain data that also serialises.
 //! * [`html`](self::html) - escaping by type; `sections`, `funnel`, `chart` - the parts; `page.html`, `style.css`.
+//! * [`learn`], [`suite`] - the reports of other commands, in the same style; `curves` - small charts over steps.
 
 mod chart;
 mod curves;
