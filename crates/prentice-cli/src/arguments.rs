@@ -76,6 +76,10 @@ pub struct Run {
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
 
+    /// Run it once with each of these seeds, and give means over them
+    #[arg(long, value_name = "N,...", value_delimiter = ',', conflicts_with = "seed")]
+    pub seeds: Vec<u64>,
+
     #[command(flatten)]
     pub arithmetic: Arithmetic,
 }

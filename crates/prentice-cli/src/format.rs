@@ -89,6 +89,22 @@ pub fn deviation(planned: f64, measured: f64) -> String {
     format!("{}{:.1} %", if change < 0.0 { "−" } else { "+" }, change.abs() * 100.0)
 }
 
+/// A difference of shares in points of a hundred: `+12.3`, `−0.4`, `0.0`.
+pub fn points(difference: f64) -> String {
+    if !difference.is_finite() {
+        return UNKNOWN.to_owned();
+    }
+    let text = format!("{:.1}", difference.abs() * 100.0);
+    let sign = if text == "0.0" {
+        ""
+    } else if difference < 0.0 {
+        "−"
+    } else {
+        "+"
+    };
+    format!("{sign}{text}")
+}
+
 /// A number with a fixed number of decimal places.
 pub fn decimal(value: f64, places: usize) -> String {
     if value.is_finite() { format!("{value:.places$}") } else { UNKNOWN.to_owned() }
@@ -142,6 +158,7 @@ mod tests {
         );
         check(percent, &[0.0, 0.0001, 0.314, 1.0, f64::NAN], expect!["0.0 % | < 0.1 % | 31.4 % | 100.0 % | –"]);
         check(|v| deviation(200.0, v), &[200.0, 206.2, 176.0, f64::INFINITY], expect!["+0.0 % | +3.1 % | −12.0 % | –"]);
+        check(points, &[0.1234, -0.004, 0.0004, -0.0004, f64::NAN], expect!["+12.3 | −0.4 | 0.0 | 0.0 | –"]);
         check(|v| decimal(v, 2), &[1.937, f64::NAN], expect!["1.94 | –"]);
         check(rate, &[0.0, 42.25, 99.96, 12_345.6, -1.0, f64::NAN], expect!["0.0 | 42.2 | 100 | 12,346 | – | –"]);
         check(two_figures, &[0.003, 0.000_123_4, 3e-5, 0.0, f64::NAN], expect!["0.003 | 0.00012 | 0.00003 | 0 | –"]);

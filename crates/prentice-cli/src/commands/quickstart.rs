@@ -33,12 +33,9 @@ use crate::{
     defaults::{self, QUICKSTART, SUMMARY_FILE},
     error::CliError,
     memory,
-    report::render,
+    report::{REPORT_FILE, render},
     stages::{self, Context, EXAMINATION_FILE, keep_out_of_git},
 };
-
-/// Name of the report.
-const REPORT_FILE: &str = "report.html";
 
 /// The whole life of a small model.
 pub fn run(session: &Session, arguments: Quickstart) -> Result<(), CliError> {

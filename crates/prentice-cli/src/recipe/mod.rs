@@ -3,7 +3,10 @@
 //! A recipe is TOML: a title, a seed and a list of stages. Each stage has a name and says what it `does`; the rest of
 //! its table are options of that kind of stage ([`stages`]). A stage uses the results of earlier ones by name. What has
 //! been made from the same inputs and options is used again; what was killed goes on from its last checkpoint.
+//! [`results`] collects what came of them, and [`reading`] says what it means.
 
+pub mod reading;
+pub mod results;
 mod run;
 mod stages;
 

@@ -190,10 +190,7 @@ impl Runner<'_> {
             return Err(CliError::new(ErrorKind::Usage, format!("stage `{name}`: depths are [least, most] of 1 to 3"))
                 .hint("leave out `depths` for all of them"));
         }
-        let mut family = FamilyOptions::new(options.family, self.recipe.seed, options.train, options.test);
-        family.language = options.language;
-        family.depths = least..=most;
-        family.domains = options.domains.clone();
+        let mut family = family_options(options, self.recipe.seed, options.train);
         if let Some(other) = &options.apart_from {
             family.held_out = self.families(other)?.test.iter().map(|task| task.program.clone()).collect();
         }
@@ -610,6 +607,17 @@ impl Runner<'_> {
             });
             Ok((summary, outputs))
         })
+    }
+}
+
+/// What a `generate` stage asks for, with another number of tasks to learn from.
+pub fn family_options(options: &Generate, seed: Seed, train: usize) -> FamilyOptions {
+    let [least, most] = options.depths;
+    FamilyOptions {
+        language: options.language,
+        depths: least..=most,
+        domains: options.domains.clone(),
+        ..FamilyOptions::new(options.family, seed, train, options.test)
     }
 }
 

@@ -29,6 +29,22 @@ pub enum Stage {
 }
 
 impl Stage {
+    /// Its kind, as recipes call it.
+    pub fn does(&self) -> &'static str {
+        match self {
+            Stage::Generate(_) => "generate",
+            Stage::Label(_) => "label",
+            Stage::Demonstrate(_) => "demonstrate",
+            Stage::Pretrain(_) => "pretrain",
+            Stage::Sft(_) => "sft",
+            Stage::Synthesize(_) => "synthesize",
+            Stage::Pair(_) => "pair",
+            Stage::Prefer(_) => "prefer",
+            Stage::Rl(_) => "rl",
+            Stage::Measure(_) => "measure",
+        }
+    }
+
     /// The stages whose results it uses.
     pub fn uses(&self) -> Vec<&String> {
         match self {

@@ -16,6 +16,8 @@ use crate::format;
 const LABEL_HEIGHT: f64 = 16.0;
 /// A loss of zero has no place on a logarithmic scale.
 const SMALLEST_LOSS: f64 = 1e-3;
+/// A curve is smoothed over a fortieth of its points.
+const WINDOWS: usize = 40;
 const LEFT: f64 = 34.0;
 const TOP: f64 = 26.0;
 const STRIP_GAP: f64 = 20.0;
@@ -53,7 +55,7 @@ fn draw(training: &Training, points: &[CurvePoint], frame: Frame) -> Html {
         .map(|point| (point.step as f64, f64::from(point.loss)))
         .collect();
     let raw: Vec<(f64, f64)> = points.iter().map(|point| (point.step as f64, f64::from(point.loss))).collect();
-    let smooth = smoothed(&raw);
+    let smooth = smoothed(&raw, WINDOWS);
 
     // The raw curve may have spikes: the axis fits what is smooth and all but the lowest hundredth, the rest is cut.
     let mut ordered: Vec<f64> = raw.iter().map(|point| point.1).collect();
@@ -183,10 +185,10 @@ fn learning_rate_strip(
     )
 }
 
-/// The mean over a window of about a fortieth of the points, centred, so that the curve does not lag behind. The window
-/// shrinks towards the ends; the last point averages backwards, since a single batch says little.
-fn smoothed(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
-    let half = points.len() / 80;
+/// The mean over a window that is one of `windows` parts of the points, centred, so that the curve does not lag behind.
+/// The window shrinks towards the ends; the last point averages backwards, since a single batch says little.
+pub fn smoothed(points: &[(f64, f64)], windows: usize) -> Vec<(f64, f64)> {
+    let half = points.len() / (2 * windows);
     let mut sums = vec![0.0];
     for point in points {
         sums.push(sums[sums.len() - 1] + point.1);
@@ -203,7 +205,7 @@ fn smoothed(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
 
 /// At most about `columns` points. A bucket of many keeps its lowest and its highest, so that spikes stay visible; the
 /// first and the last point stay.
-fn thinned(points: &[(f64, f64)], columns: usize) -> Vec<(f64, f64)> {
+pub fn thinned(points: &[(f64, f64)], columns: usize) -> Vec<(f64, f64)> {
     if points.len() <= columns {
         return points.to_vec();
     }
@@ -222,7 +224,7 @@ fn thinned(points: &[(f64, f64)], columns: usize) -> Vec<(f64, f64)> {
 }
 
 /// An SVG path through the points, in tenths of a unit.
-fn path(points: impl Iterator<Item = (f64, f64)>) -> String {
+pub fn path(points: impl Iterator<Item = (f64, f64)>) -> String {
     let mut path = String::new();
     for (i, (x, y)) in points.enumerate() {
         path += &format!("{}{x:.1} {y:.1}", if i == 0 { "M" } else { "L" });
@@ -231,7 +233,7 @@ fn path(points: impl Iterator<Item = (f64, f64)>) -> String {
 }
 
 /// About `wanted` round numbers from just below `low` to just above `high`.
-fn ticks(low: f64, high: f64, wanted: usize) -> Vec<f64> {
+pub fn ticks(low: f64, high: f64, wanted: usize) -> Vec<f64> {
     let span = (high - low).max(high.abs() * 1e-3).max(1e-6);
     let rough = span / wanted as f64;
     let power = 10f64.powf(rough.log10().floor());
@@ -282,7 +284,7 @@ mod tests {
     #[test]
     fn smoothing_keeps_the_ends_and_evens_out_the_middle() {
         let noisy: Vec<(f64, f64)> = (0..400).map(|i| (f64::from(i), 5.0 + f64::from(i % 2))).collect();
-        let smooth = smoothed(&noisy);
+        let smooth = smoothed(&noisy, WINDOWS);
         assert_eq!(smooth[0], (0.0, 5.0));
         assert!(smooth[20..].iter().all(|point| (point.1 - 5.5).abs() < 0.1), "{smooth:?}");
     }

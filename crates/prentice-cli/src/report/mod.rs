@@ -6,10 +6,13 @@
 //!
 //! * [`Report`] - what is shown; plain data that also serialises.
 //! * [`html`](self::html) - escaping by type; `sections`, `funnel`, `chart` - the parts; `page.html`, `style.css`.
+//! * [`learn`], [`suite`] - the reports of other commands, in the same style; `curves` - small charts over steps.
 
 mod chart;
+mod curves;
 mod funnel;
 mod html;
+pub mod learn;
 mod sections;
 pub mod suite;
 #[cfg(test)]
@@ -21,6 +24,9 @@ use serde::{Deserialize, Serialize};
 
 use self::html::{Html, ToHtml, fill_page};
 use crate::execution::Proof;
+
+/// Name of a report's file.
+pub const REPORT_FILE: &str = "report.html";
 
 /// Everything the report shows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

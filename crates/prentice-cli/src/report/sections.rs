@@ -475,12 +475,31 @@ pub fn stages(stages: &[RunManifest]) -> Html {
 }
 
 fn stage(manifest: &RunManifest) -> Html {
+    html(
+        concat!(
+            "<details class=\"stage\"><summary><b>{}</b><span><code>{}</code></span><span>seed {} · {}</span>",
+            "<span class=\"n\">{}</span></summary>\n<div class=\"inside\">{}</div></details>\n",
+        ),
+        &[
+            &manifest.stage,
+            &manifest.key.short(),
+            &manifest.seed.0,
+            &machine(manifest),
+            &format::duration(manifest.seconds),
+            &provenance(manifest),
+        ],
+    )
+}
+
+fn machine(manifest: &RunManifest) -> String {
     let machine = &manifest.machine;
-    let mut place =
-        format!("{} {}, {}", machine.os, machine.architecture, format::counted(machine.threads as u64, "thread"));
-    if !machine.kernels.is_empty() {
-        place += &format!(", {}", machine.kernels);
-    }
+    let threads = format::counted(machine.threads as u64, "thread");
+    let kernels = if machine.kernels.is_empty() { String::new() } else { format!(", {}", machine.kernels) };
+    format!("{} {}, {threads}{kernels}", machine.os, machine.architecture)
+}
+
+/// How a stage's result came about, block by block.
+pub fn provenance(manifest: &RunManifest) -> Html {
     let mut code = manifest.code_version.clone();
     if let Some(commit) = &manifest.commit {
         code += &format!(", commit {commit}");
@@ -492,22 +511,9 @@ fn stage(manifest: &RunManifest) -> Html {
         hashes("Outputs", &manifest.outputs),
         block("Figures", &json(&manifest.summary)),
         block("Code", &html("<pre>{}</pre>", &[&code])),
-        block("Machine", &html("<pre>{}</pre>", &[&place])),
+        block("Machine", &html("<pre>{}</pre>", &[&machine(manifest)])),
     ];
-    html(
-        concat!(
-            "<details class=\"stage\"><summary><b>{}</b><span><code>{}</code></span><span>seed {} · {}</span>",
-            "<span class=\"n\">{}</span></summary>\n<div class=\"inside\">{}</div></details>\n",
-        ),
-        &[
-            &manifest.stage,
-            &manifest.key.short(),
-            &manifest.seed.0,
-            &place,
-            &format::duration(manifest.seconds),
-            &inside.into_iter().collect::<Html>(),
-        ],
-    )
+    inside.into_iter().collect()
 }
 
 fn block(title: &str, content: &Html) -> Html {

@@ -10,7 +10,7 @@ use prentice_sandbox::Tier;
 use super::*;
 use crate::execution::Speed;
 
-const HOSTILE: &str =
+pub const HOSTILE: &str =
     "</pre></style></title><script>alert('x')</script><img src=x onerror=\"alert(1)\">&amp;{{title}}{}-->\u{202e}";
 
 /// A plausible report; `payload` is appended to every text that comes from outside.
@@ -304,7 +304,7 @@ fn sample(payload: &str) -> Report {
 }
 
 /// The names of the tags in their order: what a browser would make elements of.
-fn tags(page: &str) -> Vec<&str> {
+pub fn tags(page: &str) -> Vec<&str> {
     page.split('<')
         .skip(1)
         .map(|rest| rest.split([' ', '>', '\n', '/']).find(|name| !name.is_empty()).unwrap_or(""))
@@ -333,7 +333,11 @@ fn hostile_text_adds_no_element() {
 
 #[test]
 fn elements_are_closed() {
-    let page = render(&sample(HOSTILE));
+    assert_closed(&render(&sample(HOSTILE)));
+}
+
+/// Every element of a page that has an end has it in its place.
+pub fn assert_closed(page: &str) {
     let (_, body) = page.split_once("</style>").unwrap();
     let void = ["input", "line", "path", "circle", "br", "!doctype"];
     let mut open = vec!["head", "html"];

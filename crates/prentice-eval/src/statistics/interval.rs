@@ -47,6 +47,8 @@ pub enum Method {
     NoSpread,
     /// Student's t times the cluster-robust standard error.
     ClusterRobust,
+    /// Student's t times the standard error of a mean over runs.
+    Runs,
 }
 
 /// One cluster's part of a ratio of sums; for a mean over tasks, the sum of their values and their number.
@@ -92,6 +94,23 @@ pub fn cluster_robust(scores: &[TaskScore], metric: Metric) -> Result<Estimate, 
     };
     let (low, high) = ((value - half).max(0.0), (value + half).min(1.0));
     Ok(Estimate { value, low, high, method: Method::ClusterRobust })
+}
+
+/// The mean of one value a run (seeds, say), with Student's interval; none for fewer than two runs, whose spread cannot
+/// be seen. It speaks of other runs of the same kind, and takes their values as normal.
+pub fn mean_of_runs(values: &[f64]) -> Option<Estimate> {
+    let count = values.len() as f64;
+    let value = values.iter().sum::<f64>() / count;
+    let squares: f64 = values.iter().map(|other| (other - value).powi(2)).sum();
+    // The expansion below is 11 % and 1 % low here, where it matters most: few runs are the rule.
+    let quantile = match values.len() {
+        0 | 1 => return None,
+        2 => 12.706_204_736_174_694,
+        3 => 4.302_652_729_749_462,
+        runs => student_quantile(runs - 1),
+    };
+    let half = quantile * (squares / (count - 1.0) / count).sqrt();
+    Some(Estimate { value, low: value - half, high: value + half, method: Method::Runs })
 }
 
 /// Wilson's score interval at 95 % for `passed` of `trials` independent trials (Wilson 1927); all of 0..=1 for none.
@@ -292,6 +311,22 @@ fn student_quantile(freedom: usize) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Goldens: mean and deviation computed apart, with Student's quantiles for 1, 2 and 4 degrees of freedom: 12.7062 and
+    /// 4.30265 as below, 2.77645 from tables.
+    #[test]
+    fn runs_have_students_interval() {
+        let check = |values: &[f64], expected: (f64, f64)| {
+            let estimate = mean_of_runs(values).unwrap();
+            let (low, high) = expected;
+            let error = (estimate.low - low).abs().max((estimate.high - high).abs());
+            assert!(error < 2e-4, "{values:?}: {estimate:?}, expected {expected:?}");
+        };
+        check(&[0.1, 0.2], (-0.485310, 0.785310));
+        check(&[0.12, 0.15, 0.09], (0.045476, 0.194524));
+        check(&[0.12, 0.15, 0.09, -0.02, 0.11], (0.009053, 0.170947));
+        assert_eq!((mean_of_runs(&[0.1]), mean_of_runs(&[])), (None, None));
+    }
 
     /// Goldens: scipy 1.17.1, `stats.norm.cdf`, `stats.norm.ppf` and `stats.t.ppf(.975, n)`.
     #[test]

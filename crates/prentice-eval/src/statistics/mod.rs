@@ -3,7 +3,7 @@
 //! * [`Metric`]: unbiased pass@k and pass^k of a task, averaged over tasks ([`estimate`]).
 //! * Intervals at 95 %: [`wilson`] for one attempt per independent task, otherwise a bootstrap over clusters; see
 //!   [`estimate`] for the rule and the module of the intervals for what simulation says of them. [`cluster_robust`] is
-//!   the closed form of Miller (arXiv 2411.00640).
+//!   the closed form of Miller (arXiv 2411.00640). [`mean_of_runs`] is for whole runs, such as seeds.
 //! * [`compare`]: two runs on the same tasks, by McNemar's exact test or a permutation of clusters, with the smallest
 //!   gap that so many tasks can show. [`adjust`] corrects several comparisons by Holm's method.
 //! * [`cost_per_solved`]: spend by success, as a ratio.
@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 
 pub use compare::{Comparison, Test, adjust, compare, holm, mcnemar};
 pub use cost::{CostPerSolved, Spending, cost_per_solved};
-pub use interval::{Estimate, Method, cluster_robust, estimate, wilson};
+pub use interval::{Estimate, Method, cluster_robust, estimate, mean_of_runs, wilson};
 pub use pass::{Metric, pass_at_k, pass_hat_k};
 
 /// What one task's attempts came to.
