@@ -9,6 +9,8 @@
 //! compared with, and `rl` (else the last model learnt from execution, else the last one) is what it is all about.
 //! *Not covered*: choosing among many models; p-values are corrected for the comparisons of a group only.
 
+use std::collections::HashSet;
+
 use prentice_base::{RunManifest, Seed};
 use prentice_environment::families;
 use prentice_eval::statistics::{
@@ -338,7 +340,7 @@ pub fn collect(recipe: &Recipe, ran: &[Ran]) -> Result<Results, CliError> {
     let groups: Result<_, CliError> = measured
         .into_iter()
         .map(|(options, exams)| {
-            let (title, tests) = tests(recipe, options, exams[0].measured.tasks.len());
+            let (title, tests) = tests(recipe, options, &exams[0].measured);
             group(title, exams, &tests, Resampling::new(recipe.seed)).map_err(|error| {
                 CliError::from_error(ErrorKind::Environment, &error)
                     .hint("remove the directories of the recipe's `measure` stages, and run it again")
@@ -480,16 +482,19 @@ fn course(stage: &Stage, ran: &Ran) -> Result<Option<Course>, CliError> {
 }
 
 /// The tasks that were examined on, in words and one by one. They do not depend on the tasks for training.
-fn tests(recipe: &Recipe, options: &Measure, count: usize) -> (String, Vec<Test>) {
+fn tests(recipe: &Recipe, options: &Measure, measured: &Measured) -> (String, Vec<Test>) {
     let Some(Stage::Generate(generate)) = stage_named(recipe, &options.tasks) else { return Default::default() };
     let made = families::generate(&family_options(generate, recipe.seed, 0));
     let tries = match options.environment {
         EnvironmentName::Once => "",
         EnvironmentName::Repair => ", with one try to repair",
+        EnvironmentName::Tools => ", mending a wrong program by tools",
     };
     let title = format!("{} in {}{tries}", generate.family.name(), generate.language.name());
     let test = |task: &families::FamilyTask| Test { depth: task.depth, prompt: task.prompt().to_owned() };
-    (title, made.test.iter().take(count).map(test).collect())
+    // Not every task can be broken, as the tools need it.
+    let names: HashSet<&str> = measured.tasks.iter().map(|result| result.task.as_str()).collect();
+    (title, made.test.iter().filter(|task| names.contains(task.task.id.as_str())).map(test).collect())
 }
 
 fn group(
