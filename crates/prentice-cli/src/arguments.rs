@@ -186,11 +186,12 @@ pub struct SandboxRun {
     pub isolation: Isolation,
 }
 
-/// Curate a tree, train a small model on it, examine it and write a report
+/// Curate a tree, train a small model on it, examine it, learn from verdicts and write a report
 ///
-/// Works offline. A second run reuses every stage whose inputs and options are the same; a killed run continues.
+/// Works offline. With four minutes or more, three quarters of them are for a model of its own, small enough to learn from
+/// whether its code works (recipes/docfn.toml). A second run reuses every stage whose inputs and options are the same; a killed run continues.
 ///
-/// Example: prentice quickstart ~/src/project --minutes 5
+/// Example: prentice quickstart ~/src/project --minutes 10
 #[derive(Debug, Args)]
 pub struct Quickstart {
     /// A directory, git work tree or unpacked source package
@@ -198,7 +199,7 @@ pub struct Quickstart {
     pub path: PathBuf,
 
     /// Time for the whole run
-    #[arg(long, default_value_t = 5.0, value_name = "N", allow_negative_numbers = true)]
+    #[arg(long, default_value_t = 10.0, value_name = "N", allow_negative_numbers = true)]
     pub minutes: f64,
 
     /// Where results and reusable stages go

@@ -32,10 +32,21 @@ use crate::{
     commands::{Session, check_curation, check_layers, check_minutes, corpus::decide_options},
     defaults::{self, QUICKSTART, SUMMARY_FILE},
     error::CliError,
+    execution::Proof,
     memory,
-    report::{REPORT_FILE, render},
+    recipe::{self, Ran, Recipe, reading},
+    report::{REPORT_FILE, Verdicts, learn, render},
     stages::{self, Context, EXAMINATION_FILE, keep_out_of_git},
 };
+
+/// Name of the page on learning from verdicts.
+const LEARNING_FILE: &str = "learning.html";
+/// Below this, there is no time to learn from verdicts.
+const LEAST_LEARNING_MINUTES: f64 = 4.0;
+/// Share of the time that learning from verdicts gets.
+const LEARNING_SHARE: f64 = 0.75;
+/// What recipes/docfn.toml takes, as measured on two cores.
+const RECIPE_MINUTES: f64 = 7.5;
 
 /// The whole life of a small model.
 pub fn run(session: &Session, arguments: Quickstart) -> Result<(), CliError> {
@@ -57,7 +68,10 @@ pub fn run(session: &Session, arguments: Quickstart) -> Result<(), CliError> {
     let mapped = funnel.train.bytes + funnel.held_out.bytes;
     let held = Held { before: with_corpus.saturating_sub(mapped), with_corpus };
 
-    let time = budget::time(arguments.minutes, funnel.train.bytes);
+    // A model of its own learns from verdicts, where there is time for one.
+    let learning = (arguments.minutes >= LEAST_LEARNING_MINUTES).then_some(arguments.minutes * LEARNING_SHARE);
+    let own_minutes = arguments.minutes - learning.unwrap_or(0.0);
+    let time = budget::time(own_minutes, funnel.train.bytes);
     let dial = Dial {
         corpus_bytes: funnel.train.bytes,
         seconds: time.train,
@@ -91,8 +105,8 @@ pub fn run(session: &Session, arguments: Quickstart) -> Result<(), CliError> {
     let corpus = prentice_corpus::Corpus::open(&curated.directory).map_err(crate::advice::corpus)?;
     let examine = ExamineOptions {
         context: plan.context,
-        bytes: ((200_000.0 * arguments.minutes) as u64).clamp(50_000, 2_000_000),
-        holes: ((40.0 * arguments.minutes) as usize).clamp(30, 300),
+        bytes: ((200_000.0 * own_minutes) as u64).clamp(50_000, 2_000_000),
+        holes: ((40.0 * own_minutes) as usize).clamp(30, 300),
         seed,
     };
     // Only the run that trains shows how much training takes; later ones repeat what it showed.
@@ -110,6 +124,8 @@ pub fn run(session: &Session, arguments: Quickstart) -> Result<(), CliError> {
     )?;
 
     let executed = stages::execution(&context)?;
+
+    let learned = learn_from_verdicts(session, &context, learning, matches!(executed.value, Proof::Works { .. }))?;
 
     let place = Place::new(&arguments.out)?;
     let documents: Vec<_> = corpus.documents(Split::HeldOut).collect();
@@ -129,6 +145,7 @@ pub fn run(session: &Session, arguments: Quickstart) -> Result<(), CliError> {
         ("execution", executed.reused),
     ]
     .into_iter()
+    .chain(learned.ran.iter().map(|ran| (ran.name.as_str(), ran.reused)))
     .filter_map(|(stage, reused)| reused.then_some(stage))
     .collect();
     let results = Results {
@@ -145,14 +162,18 @@ pub fn run(session: &Session, arguments: Quickstart) -> Result<(), CliError> {
         examination: &examined.value,
         completions,
         execution: &executed.value,
-        stages: vec![curated.manifest, encoded.manifest, trained.manifest, examined.manifest, executed.manifest],
+        verdicts: learned.verdicts(),
+        stages: [curated.manifest, encoded.manifest, trained.manifest, examined.manifest, executed.manifest]
+            .into_iter()
+            .chain(learned.ran.iter().map(|ran| ran.manifest.clone()))
+            .collect(),
         next,
     };
     let page = render(&report(&results));
     let overall = &examined.value.overall;
     let state = &trained.value.state;
     let figures = &results.stages[3].summary["figures"];
-    let summary = json!({
+    let mut summary = json!({
         "bits_per_byte": overall.bits_per_byte,
         "unigram_bits_per_byte": overall.unigram_bits_per_byte,
         "top1": overall.top1,
@@ -168,14 +189,22 @@ pub fn run(session: &Session, arguments: Quickstart) -> Result<(), CliError> {
         "planned_memory_bytes": figures["planned_memory_bytes"],
         "peak_memory_bytes": figures["peak_memory_bytes"],
         "execution": executed.value,
+        "learning": learned.results.as_ref().map(|_| place.name(LEARNING_FILE)),
         "report": place.name(REPORT_FILE),
         "model": place.name("model"),
         "corpus": place.of(&curated.directory),
         "reused": reused,
     });
 
+    if let (Some(results), Value::Object(fields)) = (&learned.results, &mut summary) {
+        fields.extend(results.fields());
+    }
+
     let write = |directory: &Path| -> Result<(), CliError> {
         keep_out_of_git(directory)?;
+        if let Some(results) = &learned.results {
+            files::write_atomic(&directory.join(LEARNING_FILE), learn::page(results).as_bytes())?;
+        }
         checkpoint::save_model(&directory.join("model"), &trained.value.model, &encoded.value.vocabulary)?;
         files::write_atomic(&directory.join(REPORT_FILE), page.as_bytes())?;
         let examination = serde_json::to_vec_pretty(&examined.value)?;
@@ -185,6 +214,46 @@ pub fn run(session: &Session, arguments: Quickstart) -> Result<(), CliError> {
     replace_directory(&arguments.out.join(QUICKSTART), write)?;
     let text = ending(&results, &reused, &place.shown(REPORT_FILE));
     session.conclude(summary, &text)
+}
+
+/// What the recipe came to.
+struct Learned {
+    ran: Vec<Ran>,
+    results: Option<recipe::results::Results>,
+    /// Why it was left out.
+    left_out: &'static str,
+}
+
+impl Learned {
+    fn verdicts(&self) -> Verdicts {
+        match &self.results {
+            Some(results) => Verdicts { sentences: reading::sentences(results), page: Some(LEARNING_FILE.to_owned()) },
+            None => Verdicts { sentences: vec![self.left_out.to_owned()], page: None },
+        }
+    }
+}
+
+/// Runs the recipe that comes with the program, in as many minutes.
+fn learn_from_verdicts(
+    session: &Session,
+    context: &Context,
+    minutes: Option<f64>,
+    can_execute: bool,
+) -> Result<Learned, CliError> {
+    let left_out = |left_out| Learned { ran: Vec::new(), results: None, left_out };
+    let Some(minutes) = minutes else {
+        return Ok(left_out("Left out: it takes a quickstart of four minutes or more."));
+    };
+    if !can_execute {
+        let message = "nothing is learnt from execution, which does not work here: see `prentice sandbox doctor`";
+        session.emit(Event::Warning { message: message.to_owned() });
+        return Ok(left_out("Left out: programs cannot be executed safely here."));
+    }
+    let mut recipe = Recipe::parse(include_str!("../../../../recipes/docfn.toml"), "recipes/docfn.toml")?;
+    recipe.seed = context.seed;
+    let ran = recipe::run(&recipe, context, minutes / RECIPE_MINUTES)?;
+    let results = recipe::results::collect(&recipe, &ran)?;
+    Ok(Learned { ran, results: Some(results), left_out: "" })
 }
 
 /// The plan for programs and, group by group, for people.

@@ -16,7 +16,7 @@ use prentice_base::Seed;
 use serde::Deserialize;
 use toml::{Table, Value};
 
-pub use run::run;
+pub use run::{Ran, run};
 pub use stages::Stage;
 
 use crate::error::{CliError, ErrorKind};

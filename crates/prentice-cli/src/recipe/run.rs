@@ -348,8 +348,20 @@ impl Runner<'_> {
     fn sft(&mut self, name: &str, options: &Sft) -> Result<Ran, CliError> {
         let mut uses: Vec<&String> = options.examples.iter().collect();
         uses.push(&options.model);
+        uses.extend(&options.as_long_as);
         let (context, seed) = (self.context, self.seed(name));
-        let length = length(name, options.steps, options.minutes, options.epochs, self.scale)?;
+        let length = match &options.as_long_as {
+            Some(other) if (options.steps, options.minutes, options.epochs) == (None, None, None) => {
+                let Some(seconds) = self.result(other).manifest.summary["seconds"].as_f64() else {
+                    let message = format!("stage `{name}` is to be as long as `{other}`, which does not train");
+                    return Err(
+                        CliError::new(ErrorKind::Usage, message).hint("name a stage that does sft, prefer or rl")
+                    );
+                };
+                Length::Seconds(seconds)
+            }
+            _ => length(name, options.steps, options.minutes, options.epochs, self.scale)?,
+        };
         self.cached(name, options, &uses, "learning from examples", |directory| {
             let (initial, vocabulary) = self.model(&options.model)?;
             let mut examples = Vec::new();
@@ -483,7 +495,12 @@ impl Runner<'_> {
     }
 
     fn rl(&mut self, name: &str, options: &Rl) -> Result<Ran, CliError> {
-        let made = self.families(&options.tasks)?;
+        let mut families = Vec::new();
+        for tasks in &options.tasks {
+            families.push(self.families(tasks)?);
+        }
+        let mut uses: Vec<&String> = options.tasks.iter().collect();
+        uses.push(&options.model);
         let (context, workshop) = (self.context, self.workshop()?);
         let budget = match length(name, options.steps, options.minutes, None, self.scale)? {
             Length::Steps(steps) | Length::Epochs(steps) => Budget::Steps(steps),
@@ -494,14 +511,14 @@ impl Runner<'_> {
             return Err(CliError::new(ErrorKind::Usage, message).hint(format!("known are: {}", NAMES.join(", "))));
         };
         let seed = self.seed("rl").derive("repetition", options.repetition);
-        self.cached(name, options, &[&options.model, &options.tasks], "learning from execution", |directory| {
+        self.cached(name, options, &uses, "learning from execution", |directory| {
             let (mut initial, vocabulary) = self.model(&options.model)?;
             if algorithm.needs_values() {
                 initial = initial.with_value_head();
             }
             let [least, most] = options.depths;
-            let chosen: Vec<FamilyTask> =
-                made.train.iter().filter(|task| (least..=most).contains(&task.depth)).cloned().collect();
+            let all = families.iter().flat_map(|family| &family.train);
+            let chosen: Vec<FamilyTask> = all.filter(|task| (least..=most).contains(&task.depth)).cloned().collect();
             let tasks: Vec<Task> = chosen.iter().map(|task| task.task.clone()).collect();
             let broken: Vec<BrokenTask> = broken_tasks(&chosen, seed).into_iter().map(|(_, broken)| broken).collect();
             let training = RlOptions {

@@ -52,10 +52,10 @@ impl Stage {
             Stage::Label(options) => vec![&options.tasks],
             Stage::Demonstrate(options) => vec![&options.tasks],
             Stage::Pretrain(options) => options.texts.iter().collect(),
-            Stage::Sft(options) => options.examples.iter().chain([&options.model]).collect(),
+            Stage::Sft(options) => options.examples.iter().chain([&options.model]).chain(&options.as_long_as).collect(),
             Stage::Synthesize(options) | Stage::Pair(options) => vec![&options.model, &options.tasks],
             Stage::Prefer(options) => vec![&options.model, &options.pairs],
-            Stage::Rl(options) => vec![&options.model, &options.tasks],
+            Stage::Rl(options) => options.tasks.iter().chain([&options.model]).collect(),
             Stage::Measure(options) => vec![&options.model, &options.tasks],
         }
     }
@@ -165,6 +165,8 @@ pub struct Sft {
     pub minutes: Option<f64>,
     /// Passes over all examples.
     pub epochs: Option<u64>,
+    /// As many seconds as that training stage took: for controls of equal compute.
+    pub as_long_as: Option<String>,
     /// Tokens of a step.
     #[serde(default = "four_thousand")]
     pub tokens_a_batch: usize,
@@ -225,8 +227,8 @@ pub struct Prefer {
 pub struct Rl {
     /// A stage with a model.
     pub model: String,
-    /// A `generate` stage, of which the training tasks are taken.
-    pub tasks: String,
+    /// `generate` stages, of which the training tasks are taken.
+    pub tasks: Vec<String>,
     /// Least and most stages of a program.
     #[serde(default = "all_depths")]
     pub depths: [usize; 2],

@@ -51,10 +51,21 @@ pub struct Report {
     pub plan: Vec<Planned>,
     /// What was found out about executing programs on this machine.
     pub execution: Proof,
+    /// What learning from execution came to.
+    pub verdicts: Verdicts,
     /// The stages in the order in which they ran.
     pub stages: Vec<RunManifest>,
     /// What to do next.
     pub next: Vec<NextCommand>,
+}
+
+/// What learning from execution came to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Verdicts {
+    /// In sentences, the most important first; or why it was left out.
+    pub sentences: Vec<String>,
+    /// The page with all of it, beside this one; `None` where it was left out.
+    pub page: Option<String>,
 }
 
 /// A number of files and their size.
@@ -315,6 +326,7 @@ pub fn render(report: &Report) -> String {
         ("held_out", &sections::held_out(&report.held_out)),
         ("completions", &sections::completions(&report.completions)),
         ("execution", &sections::execution(&report.execution)),
+        ("verdicts", &sections::verdicts(&report.verdicts)),
         ("plan", &sections::plan(&report.plan)),
         ("stages", &sections::stages(&report.stages)),
         ("next", &sections::next_commands(&report.next)),

@@ -6,6 +6,7 @@ use prentice_base::{ContentHash, RunManifest};
 
 use super::{
     Amount, Completion, Corpus, HeldOut, Infilling, ModelCard, NextCommand, Planned, Quantity, Report, Training,
+    Verdicts,
     funnel::share,
     html::{Html, html},
 };
@@ -428,6 +429,13 @@ pub fn execution(proof: &Proof) -> Html {
         rows.push(("Tried and NOT refused", reached.join(", ")));
     }
     facts("", &rows)
+}
+
+/// What learning from execution came to.
+pub fn verdicts(verdicts: &Verdicts) -> Html {
+    let sentences: Html = verdicts.sentences.iter().map(|sentence| html("<p>{}</p>\n", &[sentence])).collect();
+    let Some(page) = &verdicts.page else { return sentences };
+    html("{}<p><a href=\"{}\">All figures, curves and programs</a></p>", &[&sentences, page])
 }
 
 /// The plan beside what was measured.

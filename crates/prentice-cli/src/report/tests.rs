@@ -262,6 +262,10 @@ fn sample(payload: &str) -> Report {
             refused: vec![text("start a process"), text("open a socket")],
             reached: Vec::new(),
         },
+        verdicts: Verdicts {
+            sentences: vec![text("rl solves 17.7 points more than sft at the first try.")],
+            page: Some("learning.html".to_owned()),
+        },
         plan: vec![
             planned("Peak memory", Quantity::Bytes(1_310_000_000), Some(Quantity::Bytes(1_254_000_000))),
             planned("Training time", Quantity::Seconds(240.0), Some(Quantity::Seconds(247.3))),

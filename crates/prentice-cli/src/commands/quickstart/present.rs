@@ -24,7 +24,7 @@ use crate::{
     format,
     report::{
         self, Amount, Completion, Drop, HeldOut, Infilling, LanguageScores, ModelCard, NextCommand, Planned, Quantity,
-        Report, Sample, Training,
+        Report, Sample, Training, Verdicts,
     },
     terminal::visible,
 };
@@ -51,7 +51,8 @@ pub struct Results<'a> {
     pub examination: &'a Examination,
     pub completions: Vec<Completion>,
     pub execution: &'a Proof,
-    /// Manifests of corpus, tokens, train, examine and execution.
+    pub verdicts: Verdicts,
+    /// Manifests of corpus, tokens, train, examine, execution, and of all stages of the recipe.
     pub stages: Vec<RunManifest>,
     pub next: Vec<NextCommand>,
 }
@@ -120,6 +121,7 @@ pub fn report(results: &Results) -> Report {
         },
         completions: results.completions.clone(),
         execution: results.execution.clone(),
+        verdicts: results.verdicts.clone(),
         plan: planned(results),
         stages: results.stages.clone(),
         next: results.next.clone(),
@@ -338,6 +340,10 @@ pub fn ending(results: &Results, reused: &[&str], report: &str) -> String {
     let mut text = String::from("\n");
     text += &held_out::in_words(results.examination);
     text += &format!("\nexecution: {}\n", results.execution.in_words());
+    text += "\nlearning from verdicts\n";
+    for sentence in &results.verdicts.sentences {
+        text += &format!("  {}\n", visible(sentence));
+    }
     if !results.completions.is_empty() {
         text += "\ncompletions of held-out lines, as drawn by the seed\n";
     }
