@@ -177,7 +177,7 @@ fn adapters_are_all_that_a_run_moves_and_its_checkpoints_keep_them() {
         let (before, after) = (loss(&pretrained.state), loss(&whole.state));
         assert!(after < before - 0.05, "{before} {after}");
 
-        let (loaded, optimiser, _) = checkpoint::load(&whole.checkpoint).unwrap();
+        let (loaded, optimiser, _) = checkpoint::load::<RunState>(&whole.checkpoint).unwrap();
         assert_eq!(loaded.digest(), trained.digest());
         assert_eq!((loaded.adapters(), loaded.value_head()), (Some(&lora), trained.value_head()));
         assert_eq!((optimiser.mean.len(), optimiser.square.len()), (count, count));

@@ -25,6 +25,8 @@ use crate::{
     memory, stages,
 };
 
+/// What progress is reported under, as the training loops report their steps.
+pub const STAGE: &str = "train";
 const MODEL: &str = "model";
 const ADAPTER: &str = "adapter";
 const STATE: &str = "state.json";
@@ -68,7 +70,8 @@ pub fn learning_rate(given: Option<f64>, learning: Learning, model: &Model) -> R
 
 /// Tasks with tests, a line each.
 pub fn read_tasks(path: &Path) -> Result<Vec<Task>, CliError> {
-    let hint = "tasks are what `prentice task generate` writes; prompts without tests need --reward-command";
+    let hint =
+        "tasks are what `prentice task generate` writes; `model rl --reward-command` takes prompts without tests";
     read_lines(path, hint, read_fields)
 }
 
@@ -136,8 +139,6 @@ pub fn require_toolchains(tasks: &[Task], workshop: &Workshop) -> Result<(), Cli
 
 /// A run of a training command.
 pub struct Run<'a> {
-    /// Such as `sft`.
-    pub name: &'static str,
     /// Its directory.
     pub out: &'a Path,
     /// What it depends on.
@@ -184,12 +185,8 @@ impl Run<'_> {
         let manifest = stages::manifest(&self.key, key, self.seed, &kernels, outputs, seconds, figures.clone());
         write_manifest(self.out, &manifest)?;
         let detail = figures["detail"].as_str().unwrap_or_default().to_owned();
-        let stage = self.name.to_owned();
-        session.emit(Event::StageFinished {
-            stage,
-            seconds: self.began.elapsed().as_secs_f64(),
-            detail: detail.clone(),
-        });
+        let seconds = self.began.elapsed().as_secs_f64();
+        session.emit(Event::StageFinished { stage: STAGE.into(), seconds, detail: detail.clone() });
 
         let mut summary = figures;
         summary[if is_adapter { ADAPTER } else { MODEL }] = json!(directory);

@@ -134,7 +134,7 @@ pub fn run(session: &Session, arguments: Rl) -> Result<(), CliError> {
         format::counted(environment.len() as u64, "task"),
         format::count((options.groups * options.group_size) as u64)
     );
-    session.emit(Event::StageStarted { stage: "rl".into(), detail });
+    session.emit(Event::StageStarted { stage: learn::STAGE.into(), detail });
     let events = |event| session.emit(event);
     let inputs = RlInputs { initial: model, vocabulary: &vocabulary, tasks };
     let mut tuned = Judges::with(environment.as_ref(), session.threads(), |judges| {
@@ -149,8 +149,8 @@ pub fn run(session: &Session, arguments: Rl) -> Result<(), CliError> {
                        solves sometimes, or train it on examples first";
         session.emit(Event::Warning { message: message.to_owned() });
     }
-    let (name, seed, base) = ("rl", options.seed, arguments.model.as_path());
-    let run = Run { name, out, key, seed, compute, base, merge: false, planned, began };
+    let (seed, base) = (options.seed, arguments.model.as_path());
+    let run = Run { out, key, seed, compute, base, merge: false, planned, began };
     run.conclude(session, tuned, &vocabulary, seconds, figures)
 }
 

@@ -247,7 +247,7 @@ impl<'a> Job<'a> {
             format::compact(model.parameters().len() as u64),
             format::counted(data.lengths.len() as u64, data.name)
         );
-        session.emit(Event::StageStarted { stage: name.into(), detail });
+        session.emit(Event::StageStarted { stage: learn::STAGE.into(), detail });
         let events = |event| session.emit(event);
         let tuned = train(model, &vocabulary, compute, &out.join(CHECKPOINTS), &events).map_err(advice::fine_tuning)?;
         let state = &tuned.state;
@@ -271,7 +271,7 @@ impl<'a> Job<'a> {
             "loss": last.map(|point| point.loss),
             "last": state.figures.last(),
         });
-        let run = Run { name, out, key, seed: options.seed, compute, base, merge, planned, began };
+        let run = Run { out, key, seed: options.seed, compute, base, merge, planned, began };
         run.conclude(session, tuned, &vocabulary, seconds, figures)
     }
 }

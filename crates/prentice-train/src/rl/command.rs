@@ -141,7 +141,8 @@ fn ask(command: &str, question: String, limit: Duration) -> Result<Vec<u8>, Stri
         Some((status, printed, _)) if status.success() => Ok(printed),
         Some((status, printed, complaint)) => {
             let complaint = if complaint.trim_ascii().is_empty() { printed } else { complaint };
-            Err(format!("{}: {:?}", failure(status), shown(&complaint)))
+            let colon = if complaint.trim_ascii().is_empty() { "" } else { ": " };
+            Err(format!("{}{colon}{}", failure(status), shown(&complaint)))
         }
     }
 }
@@ -235,7 +236,7 @@ mod tests {
                 r#"echo '{"reward": 2}'"#,
                 "cat > /dev/null; echo 0",
                 // The question is one line, and in it is what was asked.
-                r#"grep -c '^{"completion":"abc","prompt":"say \\"abc\\"\\n","task":"seven"}$'"#,
+                r#"grep -cF '{"task":"seven","prompt":"say \"abc\"\n","completion":"abc"}'"#,
                 // More than a pipe holds, on both.
                 "head -c 300000 /dev/zero >&2; echo 1",
             ],
@@ -252,7 +253,7 @@ mod tests {
                   2 true
                 cat > /dev/null; echo 0
                   0 false
-                grep -c '^{"completion":"abc","prompt":"say \\"abc\\"\\n","task":"seven"}$'
+                grep -cF '{"task":"seven","prompt":"say \"abc\"\n","completion":"abc"}'
                   1 true
                 head -c 300000 /dev/zero >&2; echo 1
                   1 true
@@ -276,9 +277,33 @@ mod tests {
                 r#"echo '{"reward": "high"}'"#,
                 r#"echo '{"reward": 1, "solved": 1}'"#,
                 r#"echo '{"score": 1}'"#,
-                "head -c 300000 /dev/zero | tr '\\0' 1",
             ],
-            expect![[r#""#]],
+            expect![[r#"
+                echo 1; exit 3
+                  the reward command exited with status 3: 1
+                echo 'no module named reward' >&2; echo 1; exit 1
+                  the reward command exited with status 1: no module named reward
+                kill -SEGV $$
+                  the reward command was ended by signal 11
+                no-such-command-anywhere 2> /dev/null
+                  the reward command exited with status 127
+                true
+                  the reward command printed "", expected is a number or {"reward": 0.5, "solved": false}
+                echo nan
+                  the reward command printed "nan", expected is a number or {"reward": 0.5, "solved": false}
+                echo 1e999
+                  the reward command printed "1e999", expected is a number or {"reward": 0.5, "solved": false}
+                echo 1 2
+                  the reward command printed "1 2", expected is a number or {"reward": 0.5, "solved": false}
+                echo '"1"'
+                  the reward command printed "\"1\"", expected is a number or {"reward": 0.5, "solved": false}
+                echo '{"reward": "high"}'
+                  the reward command printed "{\"reward\": \"high\"}", expected is a number or {"reward": 0.5, "solved": false}
+                echo '{"reward": 1, "solved": 1}'
+                  the reward command printed "{\"reward\": 1, \"solved\": 1}", expected is a number or {"reward": 0.5, "solved": false}
+                echo '{"score": 1}'
+                  the reward command printed "{\"score\": 1}", expected is a number or {"reward": 0.5, "solved": false}
+            "#]],
         );
     }
 

@@ -158,9 +158,33 @@ mod tests {
 
     #[test]
     fn lines_have_what_passes_once() {
-        check(Form::Passing, expect![[r#""#]]);
-        check(Form::Pairs, expect![[r#""#]]);
-        check(Form::Judged, expect![[r#""#]]);
+        check(
+            Form::Passing,
+            expect![[r#"
+            {"prompt":"x = ","response":"a"}
+            {"prompt":"x = ","response":"c"}
+            {"prompt":"x = ","response":"f"}
+        "#]],
+        );
+        check(
+            Form::Pairs,
+            expect![[r#"
+            {"prompt":"x = ","chosen":"a","rejected":"b"}
+            {"prompt":"x = ","chosen":"c","rejected":"e"}
+        "#]],
+        );
+        check(
+            Form::Judged,
+            expect![[r#"
+            {"task":"x","prompt":"x = ","response":"a","label":true,"detail":"says a"}
+            {"task":"x","prompt":"x = ","response":"b","label":false,"detail":"says b"}
+            {"task":"x","prompt":"x = ","response":"c","label":true,"detail":"says c"}
+            {"task":"x","prompt":"x = ","response":"e","label":false,"detail":"says e"}
+            {"task":"x","prompt":"x = ","response":"f","label":true,"detail":"says f"}
+            {"task":"y","prompt":"y = ","response":"a","label":false,"detail":"says a"}
+            {"task":"y","prompt":"y = ","response":"g","label":false,"detail":"says g"}
+        "#]],
+        );
     }
 
     #[test]
