@@ -75,7 +75,7 @@ pub fn run(session: &Session, arguments: Synthesize) -> Result<(), CliError> {
     }
 
     let began = Instant::now();
-    let stage = || "synthesize".to_owned();
+    let stage = || "samples".to_owned();
     let total = tasks.len() * samples;
     session.emit(Event::StageStarted { stage: stage(), detail: "sampling and executing".into() });
     let mut sampler = BatchSampler::new(&model, compute, places, context);
