@@ -1,10 +1,17 @@
 //! What was said on the command line. What it means is decided in [`crate::commands`].
 
+mod learn;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use prentice_corpus::Policy;
 use prentice_tokens::FimOptions;
+
+pub use learn::{
+    Adapters, EmptyChoice, EnvironmentChoice, FamilyChoice, LanguageChoice, LengthChoice, OverLongChoice, Prefer,
+    Reading, RewardChoice, Rl, RlLength, Sft, Synthesize, Task, TaskGenerate, Tuning,
+};
 
 /// Train, examine and use a code model on your own repositories, on this machine
 #[derive(Debug, Parser)]
@@ -44,6 +51,9 @@ pub enum Command {
     /// Train, inspect and run models
     #[command(subcommand)]
     Model(Model),
+    /// Make tasks to learn from
+    #[command(subcommand)]
+    Task(Task),
     Eval(Box<Eval>),
     Run(Run),
     Complete(Complete),
@@ -353,6 +363,10 @@ pub struct Encode {
 #[derive(Debug, Subcommand)]
 pub enum Model {
     Train(Box<ModelTrain>),
+    Sft(Box<Sft>),
+    Prefer(Box<Prefer>),
+    Rl(Box<Rl>),
+    Synthesize(Synthesize),
     Generate(Generate),
     /// Show sizes, vocabulary and origin of a model
     Info {

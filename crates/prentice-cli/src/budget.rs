@@ -9,7 +9,10 @@ use prentice_tokens::{TRAINING_BYTES, TokenShard};
 use prentice_train::plan::{Plan, TrainingMemory};
 use serde::Serialize;
 
-use crate::memory;
+use crate::{
+    error::{CliError, ErrorKind},
+    format, memory,
+};
 
 /// Seconds for each stage after curation.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -52,6 +55,30 @@ const BASE: u64 = 10 << 20;
 /// What this process holds now.
 pub fn held_now() -> u64 {
     memory::current().unwrap_or(BASE)
+}
+
+/// States the memory that runs may plan with, in bytes, instead of what the machine has.
+const MEMORY_VARIABLE: &str = "PRENTICE_MEMORY_BYTES";
+
+/// Refuses to begin what does not fit into memory. `remedy` says what makes it smaller.
+pub fn check_memory(planned: u64, remedy: &str) -> Result<(), CliError> {
+    let stated = match std::env::var(MEMORY_VARIABLE) {
+        Ok(text) => Some(text.trim().parse().map_err(|_| {
+            CliError::new(ErrorKind::Usage, format!("{MEMORY_VARIABLE} is {text:?}, which is no number of bytes"))
+                .hint("leave it out for what this machine has")
+        })?),
+        Err(_) => None,
+    };
+    match stated.or_else(memory::most) {
+        Some(most) if planned > most => {
+            let message =
+                format!("this needs {} of memory, and there are {}", format::bytes(planned), format::bytes(most));
+            Err(CliError::new(ErrorKind::Environment, message)
+                .hint(remedy)
+                .hint(format!("{MEMORY_VARIABLE} states another amount, at your own risk")))
+        }
+        _ => Ok(()),
+    }
 }
 
 impl MemoryPlan {

@@ -10,9 +10,22 @@ pub fn current() -> Option<u64> {
     status("VmRSS:")
 }
 
-fn status(field: &str) -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find(|line| line.starts_with(field))?;
+/// The most this process could hold, in bytes: what it holds and what the machine has left, but no more than its control
+/// group allows (version 2); `None` where the system does not say.
+pub fn most() -> Option<u64> {
+    let machine = current()? + field("/proc/meminfo", "MemAvailable:")?;
+    let group = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok().and_then(|text| text.trim().parse().ok());
+    Some(group.map_or(machine, |group: u64| group.min(machine)))
+}
+
+fn status(name: &str) -> Option<u64> {
+    field("/proc/self/status", name)
+}
+
+/// A field of a file of the kernel's that counts in kB.
+fn field(path: &str, name: &str) -> Option<u64> {
+    let text = std::fs::read_to_string(path).ok()?;
+    let line = text.lines().find(|line| line.starts_with(name))?;
     let kibibytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
     Some(kibibytes * 1024)
 }

@@ -155,19 +155,24 @@ struct Lines {
     palette: Palette,
     /// When the running stage's last line was written.
     last: Duration,
+    /// The stage that was started last, to which steps of training belong.
+    stage: String,
 }
 
 impl Lines {
     fn new(colour: bool) -> Self {
-        Self { palette: Palette { colour }, last: Duration::ZERO }
+        Self { palette: Palette { colour }, last: Duration::ZERO, stage: String::new() }
     }
 
     /// The text, if any, for an event that happens at `now`, counted from the start of the command.
     fn line(&mut self, event: &Event, now: Duration) -> Option<String> {
         let (stage, text) = match event {
             Event::Progress { stage, .. } => (stage.as_str(), running(event)?),
-            Event::TrainStep { .. } | Event::PolicyStep { .. } => ("train", running(event)?),
+            Event::TrainStep { .. } | Event::PolicyStep { .. } => (self.stage.as_str(), running(event)?),
             _ => {
+                if let Event::StageStarted { stage, .. } = event {
+                    self.stage.clone_from(stage);
+                }
                 self.last = now;
                 return settled(event, self.palette);
             }
@@ -297,6 +302,8 @@ struct Bars {
     area: MultiProgress,
     palette: Palette,
     running: HashMap<String, ProgressBar>,
+    /// The stage that was started last, to which steps of training belong.
+    stage: String,
     /// The newest measurement on held-out files, shown behind the training step.
     held_out: Option<f32>,
 }
@@ -304,12 +311,15 @@ struct Bars {
 impl Bars {
     fn new(colour: bool) -> Self {
         let area = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(10));
-        Self { area, palette: Palette { colour }, running: HashMap::new(), held_out: None }
+        Self { area, palette: Palette { colour }, running: HashMap::new(), stage: String::new(), held_out: None }
     }
 
     fn show(&mut self, event: &Event) {
         match event {
-            Event::StageStarted { stage, detail } => self.bar(stage).set_message(visible(detail)),
+            Event::StageStarted { stage, detail } => {
+                (self.stage, self.held_out) = (stage.clone(), None);
+                self.bar(stage).set_message(visible(detail));
+            }
             Event::Progress { stage, done, total, .. } => {
                 let text = running(event).unwrap_or_default();
                 self.advance(stage, *done, *total, text);
@@ -319,11 +329,11 @@ impl Bars {
                 if let Some(bits_per_byte) = self.held_out {
                     text += &format!(" · held-out {bits_per_byte:.3} bits/byte");
                 }
-                self.advance("train", *step, Some(*steps), text);
+                self.advance(&self.stage.clone(), *step, Some(*steps), text);
             }
             Event::PolicyStep { step, steps, .. } => {
                 let text = running(event).unwrap_or_default();
-                self.advance("train", *step, Some((*steps).max(*step)), text);
+                self.advance(&self.stage.clone(), *step, Some((*steps).max(*step)), text);
             }
             Event::Evaluated { bits_per_byte, .. } => self.held_out = Some(*bits_per_byte),
             Event::StageReused { stage, .. } | Event::StageFinished { stage, .. } => {

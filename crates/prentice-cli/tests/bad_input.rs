@@ -1058,3 +1058,437 @@ fn sandboxes_that_cannot_run_or_serve() {
     .assert_eq(&outcomes);
     assert_eq!(sandbox.listing(""), ["empty", "text", "token", "words"]);
 }
+
+/// A model, tasks and files to learn from that are wrong in one way each.
+fn learning_sandbox() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.summary("task generate docfn --train 60 --test 0 --depths 1 --mismatch 0 --out tasks");
+    sandbox.base_model(&fs::read_to_string(sandbox.path("tasks/labels.jsonl")).unwrap());
+    let good = r#"{"prompt": "def one():\n", "response": "    return 1\n"}"#;
+    let pair = r#"{"prompt": "def one():\n", "chosen": "    return 1\n", "rejected": "    pass\n"}"#;
+    let long = format!(r#"{{"prompt": "x", "response": "{}"}}"#, "return x * 17 + y; ".repeat(400));
+    for (name, lines) in [
+        ("good", vec![good]),
+        ("no-json", vec![good, "{\"prompt\": \"x\","]),
+        ("no-object", vec!["[1]"]),
+        ("no-response", vec![good, "", r#"{"prompt": "x"}"#]),
+        ("number", vec![r#"{"prompt": 7, "response": "y"}"#]),
+        ("role", vec![r#"{"messages": [{"role": "robot", "content": "x"}]}"#]),
+        ("empty", vec![good, r#"{"prompt": "x", "response": " "}"#]),
+        ("all-empty", vec![r#"{"prompt": "x", "response": ""}"#]),
+        ("long", vec![good, &long]),
+        ("pairs", vec![pair]),
+        ("no-rejected", vec![pair, r#"{"prompt": "x", "chosen": "y"}"#]),
+        ("label", vec![r#"{"prompt": "x", "response": "y", "label": "yes"}"#]),
+        ("prompt", vec![r#"{"id": "one", "prompt": "def one():\n"}"#]),
+        ("prompts", vec![r#"{"prompt": "def one():\n"}"#, r#"{"id": "two", "prompt": "def two():\n"}"#]),
+        ("no-prompt", vec![r#"{"id": "one", "prompt": "x"}"#, r#"{"id": "two"}"#]),
+    ] {
+        sandbox.write(&format!("{name}.jsonl"), lines.join("\n"));
+    }
+    // A model with the tokenizer of another one.
+    sandbox.summary("tokens train --corpus corpus --size 300 --out mixed");
+    for name in ["config.json", "model.safetensors"] {
+        fs::copy(sandbox.path("base/model").join(name), sandbox.path("mixed").join(name)).unwrap();
+    }
+    sandbox
+}
+
+#[test]
+fn nothing_sensible_to_learn_from() {
+    let sandbox = learning_sandbox();
+    let before = sandbox.listing("");
+    let mut outcomes = String::new();
+    for arguments in [
+        "model sft --model nowhere --examples good.jsonl --out out",
+        "model sft --model mixed --examples good.jsonl --out out",
+        "model sft --model base/model --examples nowhere.jsonl --out out",
+        "model sft --model base/model --examples no-json.jsonl --out out",
+        "model sft --model base/model --examples good.jsonl no-object.jsonl --out out",
+        "model sft --model base/model --examples no-response.jsonl --out out",
+        "model sft --model base/model --examples number.jsonl --out out",
+        "model sft --model base/model --examples role.jsonl --out out",
+        "model sft --model base/model --examples empty.jsonl --empty fail --out out",
+        "model sft --model base/model --examples all-empty.jsonl --out out",
+        "model sft --model base/model --examples long.jsonl --over-long fail --out out",
+        "model sft --model base/model --examples good.jsonl --template chatlm --out out",
+        "model sft --model base/model --examples good.jsonl --template llama3 --out out",
+        "model sft --model base/model --examples good.jsonl --epochs 0 --out out",
+        "model sft --model base/model --examples good.jsonl --minutes -1 --out out",
+        "model sft --model base/model --examples good.jsonl --steps 1 --epochs 1 --out out",
+        "model sft --model base/model --examples good.jsonl --tokens-a-batch 0 --out out",
+        "model sft --model base/model --examples good.jsonl --learning-rate -1 --out out",
+        "model sft --model base/model --examples good.jsonl --lora-rank 0 --out out",
+        "model sft --model base/model --examples good.jsonl --lora-rank 2 --lora-targets q_prok --out out",
+        "model sft --model base/model --examples good.jsonl --merge --out out",
+        "model prefer --model base/model --pairs pairs.jsonl --objective simp --out out",
+        "model prefer --model base/model --pairs no-rejected.jsonl --out out",
+        "model prefer --model base/model --pairs label.jsonl --objective kto --out out",
+        "model rl --model base/model --tasks tasks/train.jsonl --out out",
+        "model rl --model base/model --tasks tasks/train.jsonl --steps 0 --out out",
+        "model rl --model base/model --tasks tasks/train.jsonl --steps 1 --groups 0 --out out",
+        "model rl --model base/model --tasks tasks/train.jsonl --steps 1 --kl -1 --out out",
+        "model rl --model base/model --tasks tasks/train.jsonl --steps 1 --algorithm gropo --out out",
+        "model rl --model base/model --tasks prompts.jsonl --steps 1 --out out",
+        "model rl --model base/model --tasks no-prompt.jsonl --steps 1 --reward-command true --out out",
+        "model rl --model base/model --tasks prompts.jsonl --steps 1 --reward-seconds 1 --out out",
+        "model rl --model base/model --tasks prompts.jsonl --steps 1 --reward-command true --reward-seconds 0 --out out",
+        "model rl --model base/model --tasks prompts.jsonl --steps 1 --reward-command true --environment repair --out out",
+        "model synthesize --model base/model --tasks tasks/train.jsonl --samples 0 --out out",
+        "model synthesize --model base/model --tasks tasks/train.jsonl --pairs --keep-if-passes --out out",
+        "model synthesize --model base/model --tasks no-json.jsonl --out out",
+        "task generate docfm --train 1 --test 1 --out out",
+        "task generate docfn --train 0 --test 0 --out out",
+        "task generate docfn --train 1 --test 1 --depths 2-4 --out out",
+        "task generate docfn --train 1 --test 1 --mismatch 2 --out out",
+    ] {
+        outcomes += &format!(
+            "$ prentice {arguments}\n{}\n",
+            sandbox.outcome(&mut sandbox.prentice(&format!("{arguments} --quiet")))
+        );
+    }
+    expect![[r#"
+        $ prentice model sft --model nowhere --examples good.jsonl --out out
+        error: cannot read nowhere/config.json
+        caused by: No such file or directory (os error 2)
+        hint: give the directory of a checkpoint: it holds config.json, model.safetensors and tokenizer.json
+        exit code 2
+
+        $ prentice model sft --model mixed --examples good.jsonl --out out
+        error: vocabulary <digest> does not match checkpoint mixed, which was trained with vocabulary <digest>
+        hint: use the tokenizer.json that was saved beside the checkpoint
+        exit code 2
+
+        $ prentice model sft --model base/model --examples nowhere.jsonl --out out
+        error: cannot read nowhere.jsonl
+        caused by: No such file or directory (os error 2)
+        hint: check the path and its permissions
+        exit code 2
+
+        $ prentice model sft --model base/model --examples no-json.jsonl --out out
+        error: no-json.jsonl, line 2: is not JSON: EOF while parsing a value at column 15
+        hint: each line is an object, such as {"prompt": "...", "response": "..."}; pairs have "chosen" and "rejected", labelled examples "label"
+        exit code 2
+
+        $ prentice model sft --model base/model --examples good.jsonl no-object.jsonl --out out
+        error: no-object.jsonl, line 1: is a list, not an object
+        hint: each line is an object, such as {"prompt": "...", "response": "..."}; pairs have "chosen" and "rejected", labelled examples "label"
+        exit code 2
+
+        $ prentice model sft --model base/model --examples no-response.jsonl --out out
+        error: no-response.jsonl, line 3: field `response` is missing
+        hint: each line is an object, such as {"prompt": "...", "response": "..."}; pairs have "chosen" and "rejected", labelled examples "label"
+        exit code 2
+
+        $ prentice model sft --model base/model --examples number.jsonl --out out
+        error: number.jsonl, line 1: field `prompt` is a number, expected is a text or a list of messages
+        hint: each line is an object, such as {"prompt": "...", "response": "..."}; pairs have "chosen" and "rejected", labelled examples "label"
+        exit code 2
+
+        $ prentice model sft --model base/model --examples role.jsonl --out out
+        error: role.jsonl, line 1: field `messages[0].role` is `robot`, expected is `system`, `user` or `assistant`
+        hint: each line is an object, such as {"prompt": "...", "response": "..."}; pairs have "chosen" and "rejected", labelled examples "label"
+        exit code 2
+
+        $ prentice model sft --model base/model --examples empty.jsonl --empty fail --out out
+        error: empty.jsonl, line 2: the response is empty
+        hint: remove the line, or have empty responses passed over
+        exit code 2
+
+        $ prentice model sft --model base/model --examples all-empty.jsonl --out out
+        error: all-empty.jsonl has no examples: 1 with an empty response and 0 too long were passed over
+        hint: check the file, and the limit on the length of examples
+        exit code 2
+
+        $ prentice model sft --model base/model --examples long.jsonl --over-long fail --out out
+        error: long.jsonl, line 2: the example has 5203 tokens, at most 1024 are allowed
+        hint: have over-long examples dropped or truncated, or raise the limit
+        exit code 2
+
+        $ prentice model sft --model base/model --examples good.jsonl --template chatlm --out out
+        error: there is no chat template `chatlm`
+        hint: the templates are plain, chatml, qwen2, qwen2.5, llama3, llama2, mistral, mistral-tekken, deepseek-coder, gemma, zephyr, alpaca
+        exit code 2
+
+        $ prentice model sft --model base/model --examples good.jsonl --template llama3 --out out
+        error: the vocabulary lacks special tokens of the chat template `llama3`: <|begin_of_text|>, <|start_header_id|>, <|end_header_id|>, <|eot_id|>
+        hint: name the template that the model was trained with; `plain` suits every vocabulary, others are plain, chatml, qwen2, qwen2.5, llama3, llama2, mistral, mistral-tekken, deepseek-coder, gemma, zephyr, alpaca
+        exit code 2
+
+        $ prentice model sft --model base/model --examples good.jsonl --epochs 0 --out out
+        error: --epochs 0 leaves nothing to train on
+        hint: give a number above 0
+        exit code 2
+
+        $ prentice model sft --model base/model --examples good.jsonl --minutes -1 --out out
+        error: --minutes -1 leaves no time to train
+        hint: give a number above 0; 5 is a good start
+        exit code 2
+
+        $ prentice model sft --model base/model --examples good.jsonl --steps 1 --epochs 1 --out out
+        error: the argument '--steps <N>' cannot be used with '--epochs <N>'
+
+        Usage: prentice model sft --model <DIR> --examples <FILE>... --out <DIR> --steps <N> --quiet
+
+        For more information, try '--help'.
+        exit code 2
+
+        $ prentice model sft --model base/model --examples good.jsonl --tokens-a-batch 0 --out out
+        error: --tokens-a-batch 0 leaves nothing to train on
+        hint: leave it out for 4096
+        exit code 2
+
+        $ prentice model sft --model base/model --examples good.jsonl --learning-rate -1 --out out
+        error: --learning-rate -1 is not above 0
+        hint: leave it out for one that suits
+        exit code 2
+
+        $ prentice model sft --model base/model --examples good.jsonl --lora-rank 0 --out out
+        error: the adapters have r = 0, but this engine needs a rank from 1 to 384 for this model
+        hint: plain LoRA can be used: r, lora_alpha, and target_modules among the projections of attention and feed-forward part
+        exit code 2
+
+        $ prentice model sft --model base/model --examples good.jsonl --lora-rank 2 --lora-targets q_prok --out out
+        error: "q_prok" is no projection
+        hint: did you mean `q_proj`? Known are: q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj, all-linear
+        exit code 2
+
+        $ prentice model sft --model base/model --examples good.jsonl --merge --out out
+        error: the following required arguments were not provided:
+          --lora-rank <N>
+
+        Usage: prentice model sft --model <DIR> --examples <FILE>... --out <DIR> --lora-rank <N> --merge --quiet
+
+        For more information, try '--help'.
+        exit code 2
+
+        $ prentice model prefer --model base/model --pairs pairs.jsonl --objective simp --out out
+        error: "simp" is no objective
+        hint: did you mean `simpo`? Known are: dpo, ipo, kto, orpo, simpo
+        exit code 2
+
+        $ prentice model prefer --model base/model --pairs no-rejected.jsonl --out out
+        error: no-rejected.jsonl, line 2: field `rejected` is missing
+        hint: each line is an object, such as {"prompt": "...", "response": "..."}; pairs have "chosen" and "rejected", labelled examples "label"
+        exit code 2
+
+        $ prentice model prefer --model base/model --pairs label.jsonl --objective kto --out out
+        error: label.jsonl, line 1: field `label` is a text, expected is true or false
+        hint: each line is an object, such as {"prompt": "...", "response": "..."}; pairs have "chosen" and "rejected", labelled examples "label"
+        exit code 2
+
+        $ prentice model rl --model base/model --tasks tasks/train.jsonl --out out
+        error: the following required arguments were not provided:
+          <--steps <N>|--minutes <N>>
+
+        Usage: prentice model rl --model <DIR> --tasks <FILE> --out <DIR> --quiet <--steps <N>|--minutes <N>>
+
+        For more information, try '--help'.
+        exit code 2
+
+        $ prentice model rl --model base/model --tasks tasks/train.jsonl --steps 0 --out out
+        error: --steps 0 leaves nothing to train on
+        hint: give a number above 0
+        exit code 2
+
+        $ prentice model rl --model base/model --tasks tasks/train.jsonl --steps 1 --groups 0 --out out
+        error: --groups 0 leaves nothing to learn from
+        hint: give a number above 0
+        exit code 2
+
+        $ prentice model rl --model base/model --tasks tasks/train.jsonl --steps 1 --kl -1 --out out
+        error: --kl -1 is not 0 or above
+        hint: 0 does without a reference
+        exit code 2
+
+        $ prentice model rl --model base/model --tasks tasks/train.jsonl --steps 1 --algorithm gropo --out out
+        error: "gropo" is no algorithm
+        hint: did you mean `grpo`? Known are: grpo, dr-grpo, dapo, rloo, reinforce++, reinforce++-baseline, gspo, cispo, ppo
+        exit code 2
+
+        $ prentice model rl --model base/model --tasks prompts.jsonl --steps 1 --out out
+        error: prompts.jsonl, line 1: missing field `id`
+        hint: tasks are what `prentice task generate` writes; `model rl --reward-command` takes prompts without tests
+        exit code 2
+
+        $ prentice model rl --model base/model --tasks no-prompt.jsonl --steps 1 --reward-command true --out out
+        error: no-prompt.jsonl, line 2: field `prompt` is missing
+        hint: each line is an object, such as {"id": "7", "prompt": "..."}, or a task
+        exit code 2
+
+        $ prentice model rl --model base/model --tasks prompts.jsonl --steps 1 --reward-seconds 1 --out out
+        error: the following required arguments were not provided:
+          --reward-command <CMD>
+
+        Usage: prentice model rl --model <DIR> --tasks <FILE> --out <DIR> --reward-command <CMD> --reward-seconds <N> --quiet <--steps <N>|--minutes <N>>
+
+        For more information, try '--help'.
+        exit code 2
+
+        $ prentice model rl --model base/model --tasks prompts.jsonl --steps 1 --reward-command true --reward-seconds 0 --out out
+        error: --reward-seconds 0 leaves no time to judge
+        hint: give a number above 0
+        exit code 2
+
+        $ prentice model rl --model base/model --tasks prompts.jsonl --steps 1 --reward-command true --environment repair --out out
+        error: --environment repair needs tests, which say what to repair, and --reward-command has none
+        hint: leave out one of the two
+        exit code 2
+
+        $ prentice model synthesize --model base/model --tasks tasks/train.jsonl --samples 0 --out out
+        error: --samples 0 leaves nothing to write
+        hint: give a number above 0
+        exit code 2
+
+        $ prentice model synthesize --model base/model --tasks tasks/train.jsonl --pairs --keep-if-passes --out out
+        error: the argument '--pairs' cannot be used with '--keep-if-passes'
+
+        Usage: prentice model synthesize --model <DIR> --tasks <FILE> --out <FILE> --pairs --quiet
+
+        For more information, try '--help'.
+        exit code 2
+
+        $ prentice model synthesize --model base/model --tasks no-json.jsonl --out out
+        error: no-json.jsonl, line 1: missing field `id`
+        hint: tasks are what `prentice task generate` writes; `model rl --reward-command` takes prompts without tests
+        exit code 2
+
+        $ prentice task generate docfm --train 1 --test 1 --out out
+        error: invalid value 'docfm' for '<FAMILY>'
+          [possible values: docfn, iofn]
+
+          tip: a similar value exists: 'docfn'
+
+        For more information, try '--help'.
+        exit code 2
+
+        $ prentice task generate docfn --train 0 --test 0 --out out
+        error: --train 0 and --test 0 leave nothing to make
+        hint: give a number above 0
+        exit code 2
+
+        $ prentice task generate docfn --train 1 --test 1 --depths 2-4 --out out
+        error: invalid value '2-4' for '--depths <A-B>': write one depth or two, within 1 to 3, such as 1-2
+
+        For more information, try '--help'.
+        exit code 2
+
+        $ prentice task generate docfn --train 1 --test 1 --mismatch 2 --out out
+        error: --mismatch 2 is not a share from 0 to 1
+        hint: 0 makes all labels right
+        exit code 2
+
+    "#]].assert_eq(&outcomes);
+    assert_eq!(sandbox.listing(""), before);
+}
+
+#[test]
+fn what_is_passed_over_is_counted() {
+    let sandbox = learning_sandbox();
+    let mut outcomes = String::new();
+    for arguments in [
+        "model sft --model base/model --examples empty.jsonl long.jsonl --steps 1 --out dropped",
+        "model sft --model base/model --examples long.jsonl --over-long truncate --steps 1 --out truncated",
+    ] {
+        let output = sandbox.prentice(&format!("{arguments} --quiet")).output().unwrap();
+        outcomes += &String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{outcomes}");
+    }
+    expect![[r#"
+        warning: empty.jsonl: 1 line left out: a response is empty
+        warning: long.jsonl: 1 line left out: more than the model's 1,024 tokens
+        warning: long.jsonl: 1 line cut off after the model's 1,024 tokens
+    "#]]
+    .assert_eq(&outcomes);
+}
+
+#[test]
+fn a_run_that_cannot_go_well_says_so_and_keeps_what_is_good() {
+    let sandbox = learning_sandbox();
+    let sft = "model sft --model base/model --examples tasks/labels.jsonl --quiet";
+    let fails = |command: &mut std::process::Command, parts: &[&str]| {
+        let outcome = sandbox.outcome(command);
+        assert!(parts.iter().all(|part| outcome.contains(part)), "{outcome}");
+    };
+
+    // Memory, before anything begins.
+    let memory =
+        ["error: this needs ", " of memory, and there are 1.00 MB\nhint: lower --tokens-a-batch", "exit code 2"];
+    let rl = "model rl --model base/model --tasks prompts.jsonl --reward-command true --steps 1 --quiet";
+    for arguments in [sft, rl] {
+        let mut command = sandbox.prentice(&format!("{arguments} --out big"));
+        fails(command.env("PRENTICE_MEMORY_BYTES", "1000000"), &memory);
+        let mut command = sandbox.prentice(&format!("{arguments} --out big"));
+        fails(command.env("PRENTICE_MEMORY_BYTES", "much"), &["PRENTICE_MEMORY_BYTES is \"much\"", "exit code 2"]);
+    }
+    assert!(!sandbox.path("big").exists());
+
+    // Another run's directory.
+    sandbox.summary("model sft --model base/model --examples tasks/labels.jsonl --steps 2 --out done");
+    let other =
+        ["error: done/checkpoints holds checkpoints of a run with other", "hint: choose another --out", "code 2"];
+    fails(&mut sandbox.prentice(&format!("{sft} --steps 2 --seed 1 --out done")), &other);
+
+    // A learning rate beyond all measure.
+    let diverged = ["error: training diverged", "hint: lower the learning rate, and look at that batch", "exit code 1"];
+    fails(&mut sandbox.prentice(&format!("{sft} --learning-rate 1e30 --steps 9 --out wild")), &diverged);
+    assert!(sandbox.listing("wild").iter().all(|name| name == "checkpoints" || name == "lock"));
+}
+
+#[test]
+fn a_reward_command_that_fails_scores_nothing_and_the_run_goes_on_later() {
+    let sandbox = learning_sandbox();
+    let judge = "echo x >> asked\nif [ -e broken ]; then . ./broken; fi\nbytes=$(wc -c)\necho $((bytes % 7))\n";
+    sandbox.write("judge.sh", judge);
+    let rl = |out: &str, command: &str, seconds: f64| {
+        let mut rl = sandbox.prentice(
+            "model rl --model base/model --tasks prompt.jsonl --groups 1 --group-size 6 --turn-tokens 6 --steps 3 \
+             --checkpoint-every 1 --quiet",
+        );
+        rl.args(["--out", out, "--reward-command", command, "--reward-seconds", &seconds.to_string()]);
+        rl
+    };
+    let judged = |out: &str| rl(out, "sh judge.sh", 20.0);
+    let whole = sandbox.outcome(&mut judged("whole"));
+    assert!(whole.starts_with("whole/model: 3 steps, 18 attempts, reward "), "{whole}");
+
+    let mut outcomes = String::new();
+    for broken in
+        ["echo 'no such model' >&2; exit 3", "echo fine; exit 0", "if [ $(wc -l < asked) -gt 8 ]; then exit 4; fi"]
+    {
+        sandbox.write("broken", broken);
+        sandbox.write("asked", "");
+        outcomes += &format!("$ {broken}\n{}", sandbox.outcome(&mut judged("broken-run")));
+    }
+    assert!(!sandbox.listing("broken-run/checkpoints").is_empty(), "the last command was right for a step");
+    outcomes += &format!("$ sleep 600\n{}", sandbox.outcome(&mut rl("hanging", "sleep 600", 0.3)));
+    expect![[r#"
+        $ echo 'no such model' >&2; exit 3
+        error: task one cannot be judged: the reward command exited with status 3: no such model
+        hint: nothing was scored: mend what the command runs; the same command line continues this run
+        exit code 2
+        $ echo fine; exit 0
+        error: task one cannot be judged: the reward command printed "fine", expected is a number or {"reward": 0.5, "solved": false}
+        hint: nothing was scored: mend what the command runs; the same command line continues this run
+        exit code 2
+        $ if [ $(wc -l < asked) -gt 8 ]; then exit 4; fi
+        error: task one cannot be judged: the reward command exited with status 4
+        hint: nothing was scored: mend what the command runs; the same command line continues this run
+        exit code 2
+        $ sleep 600
+        error: task one cannot be judged: the reward command did not end within 0.3 s and was killed
+        hint: nothing was scored: mend what the command runs; the same command line continues this run
+        exit code 2
+    "#]].assert_eq(&outcomes);
+
+    fs::remove_file(sandbox.path("broken")).unwrap();
+    assert_eq!(sandbox.outcome(&mut judged("broken-run")), whole.replace("whole", "broken-run"));
+    let model = |out: &str| fs::read(sandbox.path(out).join("model/model.safetensors")).unwrap();
+    assert!(model("broken-run") == model("whole"));
+
+    // Nothing to tell attempts apart by is no error, and is said.
+    sandbox.check(&mut rl("flat", "echo 1", 20.0), expect![[r#"
+        warning: in no group did attempts differ in their reward, so nothing was learnt: give tasks that the model solves sometimes, or train it on examples first
+        exit code 0
+    "#]]);
+}

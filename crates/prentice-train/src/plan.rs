@@ -217,10 +217,55 @@ impl TrainingMemory {
     }
 }
 
+/// Memory of sampling with [`BatchSampler`](prentice_model::BatchSampler), in bytes, model not counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SamplingMemory {
+    /// Keys and values of all places, and of the prompt that they share.
+    pub caches: u64,
+    /// Packed weights, activations and logits.
+    pub workspace: u64,
+}
+
+impl SamplingMemory {
+    /// For up to `places` samples at a time, of up to `context` tokens each.
+    pub fn new(config: &DecoderConfig, places: usize, context: usize, compute: Compute) -> Self {
+        let shape = config.attention();
+        // A cache holds keys in panels of 32 tokens and values in panels of 32 features.
+        let keys = shape.head * context.next_multiple_of(32);
+        let values = context * shape.head.next_multiple_of(32);
+        let caches = config.num_hidden_layers * (places + 1) * shape.key_value_heads * (keys + values);
+        // A token of each place at a time; before that, whole prompts.
+        let tokens = places.max(context);
+        Self { caches: packed(caches, compute), workspace: scoring_memory(config, tokens, places, compute) }
+    }
+
+    /// All of it.
+    pub fn total(&self) -> u64 {
+        self.caches + self.workspace
+    }
+}
+
+/// What a workspace takes that scores `tokens` tokens without a backward pass, `logits` of them at a time; in bytes.
+pub fn scoring_memory(config: &DecoderConfig, tokens: usize, logits: usize, compute: Compute) -> u64 {
+    let shape = config.attention();
+    let (hidden, between) = (config.hidden_size, config.intermediate_size);
+    let width = shape.heads * shape.head;
+    let matrices =
+        config.num_hidden_layers * hidden * (shape.columns() + width + 3 * between) + config.vocab_size * hidden;
+    let rows = config.activations(tokens, false, compute) + logits.min(LOGIT_ROWS) * config.vocab_size;
+    packed(matrices, compute) + rows as u64 * 4
+}
+
+/// Bytes of numbers that matrix products read.
+fn packed(numbers: usize, compute: Compute) -> u64 {
+    let is_fast = compute.precision == Precision::Bf16 && compute.kernels.has_fast_bf16();
+    numbers as u64 * if is_fast { 2 } else { 4 }
+}
+
 #[cfg(test)]
 mod tests {
     use prentice_base::Seed;
-    use prentice_model::{Batch, Model, Workspace, kernels::Kernels};
+    use prentice_model::{Batch, BatchSampler, Model, SampleRequest, SamplingOptions, Workspace, kernels::Kernels};
 
     use super::*;
     use crate::optimiser::{AdamW, AdamWOptions};
@@ -262,6 +307,25 @@ mod tests {
             assert_eq!(planned.parameters, 4 * (model.parameters().len() + gradient.len()) as u64);
             let optimiser = AdamW::new(model.trainable().len(), AdamWOptions::default());
             assert_eq!(planned.optimiser, 4 * (optimiser.mean.len() + optimiser.square.len()) as u64);
+        }
+    }
+
+    #[test]
+    fn the_memory_plan_of_sampling_is_what_the_sampler_holds() {
+        for precision in [Precision::F32, Precision::Bf16] {
+            for (layers, places, context, length) in [(2, 48, 120, 60), (3, 8, 500, 400), (2, 1, 64, 60)] {
+                let compute = Compute { kernels: Kernels::detect(), precision };
+                let config = config(1024, layers);
+                let model = Model::initialise(config.clone(), Seed(1)).unwrap();
+                let mut sampler = BatchSampler::new(&model, compute, places, context);
+                let prompt: Vec<u32> = (0..length as u32).collect();
+                let request = |n| SampleRequest { prompt: &prompt, seed: Seed(n), limit: 8 };
+                let requests: Vec<SampleRequest> = (0..places as u64 + 3).map(request).collect();
+                sampler.sample(&model, &requests, &SamplingOptions::GREEDY, |_| false, |_, _| ()).unwrap();
+                let planned = SamplingMemory::new(&config, places, context, compute).total();
+                let ratio = sampler.bytes() as f64 / planned as f64;
+                assert!((0.8..1.05).contains(&ratio), "{precision} {places}: measured / planned = {ratio}");
+            }
         }
     }
 

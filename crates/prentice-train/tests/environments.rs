@@ -67,7 +67,10 @@ fn a_program_that_fails_a_visible_test_is_tried_again() {
     let (task, broken) = broken_task(&all);
     let tasks = [task.task.clone()];
     let (wrong, right) = (broken.body.clone(), task.solution.clone());
-    check(&VerifiedTasks::with_repair(&tasks, &workshop), &[wrong.clone(), right.clone()], expect![[r#"
+    check(
+        &VerifiedTasks::with_repair(&tasks, &workshop),
+        &[wrong.clone(), right.clone()],
+        expect![[r#"
         [    n = xs.count(5)
             return n - 2]
         # solve([-3, 0, -1]) returned -2, expected 2. Corrected:
@@ -75,12 +78,17 @@ fn a_program_that_fails_a_visible_test_is_tried_again() {
         [    n = xs.count(5)
             return 2 - n]
         reward 1, visible true, solved true: passes
-    "#]]);
-    check(&VerifiedTasks::with_repair(&tasks, &workshop), &[right], expect![[r#"
+    "#]],
+    );
+    check(
+        &VerifiedTasks::with_repair(&tasks, &workshop),
+        &[right],
+        expect![[r#"
         [    n = xs.count(5)
             return 2 - n]
         reward 1, visible true, solved true: passes
-    "#]]);
+    "#]],
+    );
     check(
         &VerifiedTasks::with_repair(&tasks, &workshop),
         &["    return xs[\n".into(), wrong.clone()],
@@ -93,11 +101,15 @@ fn a_program_that_fails_a_visible_test_is_tried_again() {
             reward 0, visible false, solved false: input 0: returned -2, expected 2
         "#]],
     );
-    check(&VerifiedTasks::once(&tasks, &workshop), &[wrong], expect![[r#"
+    check(
+        &VerifiedTasks::once(&tasks, &workshop),
+        &[wrong],
+        expect![[r#"
         [    n = xs.count(5)
             return n - 2]
         reward 0, visible false, solved false: input 0: returned -2, expected 2
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -108,7 +120,10 @@ fn tools_read_edit_and_run() {
     let turns = demonstration(&broken, &task.solution).unwrap();
     let tasks = [broken];
     let environment = ToolTasks::new(&tasks, &workshop);
-    check(&environment, &turns, expect![[r#"
+    check(
+        &environment,
+        &turns,
+        expect![[r#"
         [read]
 
         1     n = xs.count(5)
@@ -124,9 +139,13 @@ fn tools_read_edit_and_run() {
         >
         [done]
         reward 1, visible true, solved true: passes
-    "#]]);
+    "#]],
+    );
     let odd = ["edit 9 x", "look", "run", "done"].map(str::to_owned);
-    check(&environment, &odd, expect![[r#"
+    check(
+        &environment,
+        &odd,
+        expect![[r#"
         [edit 9 x]
 
         there are lines 1 to 2
@@ -141,7 +160,8 @@ fn tools_read_edit_and_run() {
         >
         [done]
         reward 0, visible false, solved false: input 0: returned -2, expected 2
-    "#]]);
+    "#]],
+    );
     let endless = vec!["read".to_owned(); 8];
     let last = match environment.judge().turn(0, &endless).unwrap() {
         Turn::End(outcome) => outcome.solved,

@@ -6,12 +6,17 @@ mod complete;
 mod corpus;
 mod eval;
 mod held_out;
+mod learn;
 mod model;
 mod quickstart;
 mod recipe;
+mod reinforce;
 mod sandbox;
 mod serve;
+mod synthesize;
+mod task;
 mod tokens;
+mod tune;
 mod write_samples;
 
 pub use eval::verdict_in_words;
@@ -25,7 +30,7 @@ use prentice_base::{Event, FileError, RunManifest, StageError, files};
 use serde_json::Value;
 
 use crate::{
-    arguments::{Arguments, Command, Common, Corpus, Curation, EvalCommand, Model, Sandbox, Tokens},
+    arguments::{Arguments, Command, Common, Corpus, Curation, EvalCommand, Model, Sandbox, Task, Tokens},
     error::{CliError, ErrorKind},
     progress::Reporter,
     terminal,
@@ -43,8 +48,13 @@ pub fn run(arguments: Arguments) -> Result<(), CliError> {
         Command::Tokens(Tokens::Train { corpus, size, out }) => tokens::train(&session, &corpus, size, &out),
         Command::Tokens(Tokens::Encode(encode)) => tokens::encode(&session, encode),
         Command::Model(Model::Train(train)) => model::train(&session, *train),
+        Command::Model(Model::Sft(sft)) => tune::sft(&session, *sft),
+        Command::Model(Model::Prefer(prefer)) => tune::prefer(&session, *prefer),
+        Command::Model(Model::Rl(rl)) => reinforce::run(&session, *rl),
+        Command::Model(Model::Synthesize(synthesize)) => synthesize::run(&session, synthesize),
         Command::Model(Model::Generate(generate)) => model::generate(&session, generate),
         Command::Model(Model::Info { model }) => model::info(&session, model),
+        Command::Task(Task::Generate(generate)) => task::generate(&session, generate),
         Command::Eval(eval) => match (eval.command, eval.suite) {
             (Some(EvalCommand::HeldOut(held_out)), _) => held_out::run(&session, held_out),
             (Some(EvalCommand::Fetch(fetch)), _) => eval::fetch(&session, fetch),

@@ -139,7 +139,7 @@ fn read_table<T: serde::de::DeserializeOwned>(table: Table, place: &str, file: &
 }
 
 /// The known word that is meant, perhaps.
-fn nearest(word: &str, known: &[String]) -> String {
+pub fn nearest(word: &str, known: &[String]) -> String {
     let all = known.join(", ");
     match known.iter().max_by(|a, b| strsim::jaro_winkler(word, a).total_cmp(&strsim::jaro_winkler(word, b))) {
         Some(near) if strsim::jaro_winkler(word, near) > 0.7 => format!("did you mean `{near}`? Known are: {all}"),

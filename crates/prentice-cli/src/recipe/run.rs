@@ -39,7 +39,8 @@ use prentice_train::{
         judges::Judges,
         measure::{MeasureOptions, Measured, TaskResult, measure},
         reinforce::{RlInputs, RlOptions, reinforce},
-        rollout::{RolloutOptions, Wanted, roll_out},
+        rollout::{RolloutOptions, roll_out},
+        synthesize::{self, Form, Synthesized},
         tools::{self, BrokenTask, ToolTasks},
         verified::{self, VerifiedTasks},
     },
@@ -405,49 +406,19 @@ impl Runner<'_> {
                 BatchSampler::new(&model, context.compute, PLACES, model.config().max_position_embeddings);
             let sampling = SamplingOptions { temperature: options.temperature, top_k: 0, top_p: 1.0, seed: Seed(0) };
             let rollout = RolloutOptions { turn_tokens: options.turn_tokens, sampling };
-            let wanted: Vec<Wanted> = (0..tasks.len())
-                .flat_map(|task| {
-                    let seed = seed.derive("task", task as u64);
-                    (0..options.samples as u64).map(move |n| Wanted { task, seed: seed.derive("sample", n) })
-                })
-                .collect();
+            let wanted = synthesize::wanted(0..tasks.len(), options.samples, seed);
             let rollouts = Judges::with(&environment, rayon::current_num_threads(), |judges| {
                 roll_out(&model, &vocabulary, &mut sampler, judges, &wanted, &rollout)
             })
             .map_err(advice::rollout)?;
-            let (mut text, mut count, mut solved) = (String::new(), 0, 0);
-            for group in rollouts.chunks(options.samples) {
-                let prompt = verified::prompt(&tasks[group[0].task]);
-                let unique = |is_solved: bool| {
-                    let mut texts: Vec<&str> = Vec::new();
-                    for rollout in
-                        group.iter().filter(|rollout| rollout.outcome.solved == is_solved && !rollout.is_truncated)
-                    {
-                        if !texts.contains(&rollout.turns[0].as_str()) {
-                            texts.push(&rollout.turns[0]);
-                        }
-                    }
-                    texts
-                };
-                solved += group.iter().filter(|rollout| rollout.outcome.solved).count();
-                let (right, wrong) = (unique(true), unique(false));
-                if pairs {
-                    for (chosen, rejected) in right.iter().zip(&wrong) {
-                        let _ = writeln!(text, "{}", json!({"prompt": prompt, "chosen": chosen, "rejected": rejected}));
-                        count += 1;
-                    }
-                } else {
-                    for response in right {
-                        let _ = writeln!(text, "{}", json!({"prompt": prompt, "response": response}));
-                        count += 1;
-                    }
-                }
-            }
+            let mut made = Synthesized::default();
+            made.add(&environment, &rollouts, if pairs { Form::Pairs } else { Form::Passing });
+            let Synthesized { text, count, solved, samples, .. } = made;
             let mut outputs = BTreeMap::new();
             write(directory, if pairs { PAIRS } else { EXAMPLES }, text.as_bytes(), &mut outputs)?;
             let what = if pairs { "pairs" } else { "examples" };
-            let detail = format!("{count} {what}; {solved} of {} samples pass", rollouts.len());
-            Ok((json!({"detail": detail, "count": count, "solved": solved, "samples": rollouts.len()}), outputs))
+            let detail = format!("{count} {what}; {solved} of {samples} samples pass");
+            Ok((json!({"detail": detail, "count": count, "solved": solved, "samples": samples}), outputs))
         })
     }
 

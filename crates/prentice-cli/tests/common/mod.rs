@@ -42,6 +42,21 @@ impl Sandbox {
         }
     }
 
+    /// A model `base/model` that has barely learnt to write the functions in `labels`, lines of `prompt` and `response`.
+    pub fn base_model(&self, labels: &str) {
+        let labels: Vec<Value> = labels.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let text = |label: &Value, key: &str| label[key].as_str().unwrap().to_owned();
+        for (number, some) in labels.chunks(10).enumerate() {
+            let functions: Vec<String> =
+                some.iter().map(|label| text(label, "prompt") + &text(label, "response")).collect();
+            self.write(&format!("functions/module_{number}.py"), functions.join("\n\n"));
+        }
+        self.summary("corpus build functions --out corpus --held-out 0.2");
+        self.summary("tokens train --corpus corpus --size 320 --out vocabulary");
+        self.summary("tokens encode --corpus corpus --vocabulary vocabulary --context 128 --passes 4 --out tokens");
+        self.summary("model train --shards tokens --steps 30 --layers 2 --batch-rows 8 --out base");
+    }
+
     /// The program with arguments, in the sandbox.
     pub fn prentice(&self, arguments: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_prentice"));
@@ -173,11 +188,18 @@ pub fn can_examine(test: &str) -> bool {
         );
         return false;
     }
-    if let Err(missing) = Toolchain::find(Language::Python) {
-        eprintln!("SKIPPED {test}: {missing}");
-        return false;
+    can_execute(test)
+}
+
+/// Whether programs in Python can be executed; if not, that is said loudly.
+pub fn can_execute(test: &str) -> bool {
+    match Toolchain::find(Language::Python) {
+        Ok(_) => true,
+        Err(missing) => {
+            eprintln!("SKIPPED {test}: {missing}");
+            false
+        }
     }
-    true
 }
 
 /// Every process below another one, and when each was started: ids are used again.
