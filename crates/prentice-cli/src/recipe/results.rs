@@ -954,7 +954,7 @@ pub mod tests {
         let recipe = "title = \"t\"\n[[stage]]\nname = \"tasks\"\ndoes = \"generate\"\nfamily = \"docfn\"\ntrain = 1\ntest = 1\n\
             [[stage]]\nname = \"labels\"\ndoes = \"label\"\ntasks = \"tasks\"\n\
             [[stage]]\nname = \"base\"\ndoes = \"pretrain\"\ntexts = [\"labels\"]\nsteps = 1\n\
-            [[stage]]\nname = \"coin\"\ndoes = \"rl\"\nmodel = \"base\"\ntasks = \"tasks\"\nsteps = 1\nreward = \"random\"";
+            [[stage]]\nname = \"coin\"\ndoes = \"rl\"\nmodel = \"base\"\ntasks = [\"tasks\"]\nsteps = 1\nreward = \"random\"";
         let recipe = Recipe::parse(recipe, "recipe").unwrap();
         let of = |model: &str| control(&recipe, "exam-x", model);
         assert_eq!((of("coin"), of("labels"), of("base")), (Some(Control::RandomReward), Some(Control::Copy), None));
