@@ -376,6 +376,20 @@ impl ChatTokens {
         self.is_response.truncate(length);
     }
 
+    /// Unmarks some of the responses, counted from 0.
+    pub fn unmark(&mut self, responses: &[usize]) {
+        let (mut start, mut number) = (0, 0);
+        while let Some(first) = self.is_response[start..].iter().position(|is_response| *is_response) {
+            let length = self.is_response[start + first..].iter().take_while(|is_response| **is_response).count();
+            let range = start + first..start + first + length;
+            start = range.end;
+            if responses.contains(&number) {
+                self.is_response[range].fill(false);
+            }
+            number += 1;
+        }
+    }
+
     /// Unmarks all responses but the last.
     pub fn mark_last_response_only(&mut self) {
         let start = self.start_of_last_response();

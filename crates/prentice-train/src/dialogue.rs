@@ -10,6 +10,8 @@
 //! of lists, pairs may leave out the prompt. Other fields are passed over, and so are blank lines. Of a supervised
 //! conversation every response is learnt; of the others only the last one is judged.
 //!
+//! A response with `"weight": 0` is not learnt (as in OpenAI's fine-tuning format): a wrong first try, for example.
+//!
 //! What a line lacks is an error that names file, line and field, since a data set that is half understood trains
 //! something else. Only empty responses and over-long examples may be passed over, by choice, and are counted.
 
@@ -150,7 +152,7 @@ impl ExampleError {
                 "remove the line, or have empty responses passed over".into()
             }
             Self::Line { problem: LineProblem::TooLong { .. }, .. } => {
-                "have over-long examples dropped or truncated, or raise the limit".into()
+                "have over-long examples dropped or truncated".into()
             }
             Self::NoExamples { .. } => "check the file, and the limit on the length of examples".into(),
         }
@@ -168,7 +170,16 @@ pub fn read_dialogues(path: &Path, chat: &Chat, options: &ReadOptions) -> Result
         } else {
             line.with_prompt(line.response_field()?)?
         };
-        line.encode(&messages, false)
+        let weightless = line.weightless()?;
+        let mut tokens = line.encode(&messages, false)?;
+        tokens.unmark(&weightless);
+        if !tokens.is_response.contains(&true) {
+            return Err(match line.truncated.get() {
+                true => LineProblem::TooLong { tokens: tokens.ids.len() + 1, limit: options.max_tokens },
+                false => LineProblem::Malformed("every response has the weight 0".into()),
+            });
+        }
+        Ok(tokens)
     })
 }
 
@@ -324,6 +335,21 @@ impl Line<'_> {
             }
         };
         Ok(Message { role, content: text("content")?.clone() })
+    }
+
+    /// The responses, counted from 0, that are not to be learnt.
+    fn weightless(&self) -> Result<Vec<usize>, LineProblem> {
+        let messages = self.fields.get("messages").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        let responses = messages.iter().enumerate().filter(|(_, message)| message["role"] == "assistant");
+        let mut found = Vec::new();
+        for (number, (index, response)) in responses.enumerate() {
+            match response.get("weight").map(|weight| (weight.as_f64(), weight)) {
+                None | Some((Some(1.0), _)) => {}
+                Some((Some(0.0), _)) => found.push(number),
+                Some((_, other)) => return Err(wrong(&format!("messages[{index}].weight"), "0 or 1", other)),
+            }
+        }
+        Ok(found)
     }
 
     /// The tokens of a conversation up to its last response. With `last_only`, only that one stays marked.

@@ -7,7 +7,7 @@ use std::{
     rc::Rc,
 };
 
-use prentice_base::{ContentHash, Message, Role, RunManifest, Seed, StageKey, Task, digest_json, files};
+use prentice_base::{ContentHash, RunManifest, Seed, StageKey, Task, digest_json, files};
 use prentice_environment::{
     Verifier, Workshop,
     families::{
@@ -262,17 +262,17 @@ impl Runner<'_> {
                     false => Some(vec![broken.body.clone(), solution.clone()]),
                 };
                 let Some(turns) = turns else { continue };
-                let message = |role, content: &str| Message { role, content: content.to_owned() };
-                let mut messages = vec![message(Role::User, environment.prompt(number))];
+                let mut messages = vec![json!({"role": "user", "content": environment.prompt(number)})];
                 for count in 1..=turns.len() {
-                    messages.push(message(Role::Assistant, &turns[count - 1]));
+                    // The wrong first try of a repair is not to be learnt; what is done with tools is.
+                    let weight = u8::from(is_tools || count == turns.len());
+                    messages.push(json!({"role": "assistant", "content": turns[count - 1], "weight": weight}));
                     let failed = |error: HarnessError| CliError::new(ErrorKind::Environment, error.to_string());
                     if let Turn::Observation(said) = judge.turn(number, &turns[..count]).map_err(failed)? {
-                        messages.push(message(Role::User, &said));
+                        messages.push(json!({"role": "user", "content": said}));
                     }
                 }
-                // The wrong first try of a repair is not to be learnt; what is done with tools is.
-                let _ = writeln!(text, "{}", json!({"messages": messages, "last_only": !is_tools}));
+                let _ = writeln!(text, "{}", json!({"messages": messages}));
                 count += 1;
             }
             let mut outputs = BTreeMap::new();
@@ -725,13 +725,7 @@ fn reading(model: &Model) -> ReadOptions {
 
 fn examples_of(path: &Path, vocabulary: &Vocabulary, model: &Model) -> Result<Vec<ChatTokens>, CliError> {
     let chat = plain(vocabulary);
-    let mut examples = read_dialogues(path, &chat, &reading(model)).map_err(advice::examples)?.examples;
-    // Of a repaired program only the repair is learnt.
-    let first = files::read(path)?;
-    if String::from_utf8_lossy(&first).lines().next().is_some_and(|line| line.contains("\"last_only\":true")) {
-        examples.iter_mut().for_each(ChatTokens::mark_last_response_only);
-    }
-    Ok(examples)
+    Ok(read_dialogues(path, &chat, &reading(model)).map_err(advice::examples)?.examples)
 }
 
 /// A baseline that has learnt nothing: the response to the nearest prompt, by common runs of five characters.

@@ -62,7 +62,7 @@ impl Measured {
 
     /// Share of the samples that pass the visible tests and not all.
     pub fn gap(&self) -> f64 {
-        self.mean(|task| (task.visible - task.solved) as f64 / task.samples.max(1) as f64)
+        self.mean(|task| (task.visible as f64 - task.solved as f64) / task.samples.max(1) as f64)
     }
 
     fn mean(&self, of: impl Fn(&TaskResult) -> f64) -> f64 {
