@@ -5,6 +5,7 @@ mod common;
 use std::fs;
 
 use common::Sandbox;
+use expect_test::expect;
 use prentice_sandbox::{Language, Toolchain};
 use serde_json::json;
 
@@ -102,4 +103,121 @@ fn seeds_that_cannot_be_meant_are_refused() {
     let twice = say("run tiny.toml --seeds 1,2,1");
     assert!(twice.contains("--seeds names 1 twice") && twice.ends_with("exit code 2\n"), "{twice}");
     assert!(say("run tiny.toml --seeds 1,2 --seed 3").contains("cannot be used with"));
+}
+
+#[test]
+fn recipes_that_cannot_be_meant_are_refused() {
+    let sandbox = Sandbox::new();
+    let stage = |rest: &str| {
+        format!(
+            "title = \"t\"\n[[stage]]\nname = \"tasks\"\ndoes = \"generate\"\nfamily = \"docfn\"\ntrain = 4\ntest = 2\n{rest}"
+        )
+    };
+    let table = [
+        (
+            "title = \"t\"\nseed = [1\n".to_owned(),
+            expect![[r#"
+            error: recipe.toml: line 2: unclosed array, expected `]`
+            hint: recipes are TOML; recipes/docfn.toml is an example
+            exit code 2
+        "#]],
+        ),
+        (
+            "title = \"t\"\n".to_owned(),
+            expect![[r#"
+            error: recipe.toml: there are no stages
+            hint: each stage is a table that begins with [[stage]]
+            exit code 2
+        "#]],
+        ),
+        (
+            stage("depth = [1, 2]\n"),
+            expect![[r#"
+            error: recipe.toml: stage `tasks`: `depth` is no key that is known here
+            hint: did you mean `depths`? Known are: family, language, train, test, depths, domains, apart_from
+            exit code 2
+        "#]],
+        ),
+        (
+            stage("depths = [2, 1]\n"),
+            expect![[r#"
+            error: recipe.toml: stage `tasks`: depths = [2, 1]
+            hint: depths are [least, most], within 1 to 3
+            exit code 2
+        "#]],
+        ),
+        (
+            stage("language = \"pyhton\"\n"),
+            expect![[r#"
+            error: recipe.toml: stage `tasks`: `pyhton` is no value that is known here
+            hint: did you mean `python`? Known are: python, javascript, rust
+            exit code 2
+        "#]],
+        ),
+        (
+            stage("[[stage]]\nname = \"tasks\"\ndoes = \"sft\"\n"),
+            expect![[r#"
+            error: recipe.toml: the name "tasks" of stage 2 cannot be used
+            hint: names are unique, and have no dots or slashes
+            exit code 2
+        "#]],
+        ),
+        (
+            stage("[[stage]]\nname = \"m\"\ndoes = \"measur\"\n"),
+            expect![[r#"
+            error: recipe.toml: stage `m` does "measur", which is no kind of stage
+            hint: did you mean `measure`? Known are: generate, label, demonstrate, pretrain, sft, synthesize, pair, prefer, rl, measure
+            exit code 2
+        "#]],
+        ),
+        (
+            stage("[[stage]]\nname = \"l\"\ndoes = \"label\"\ntasks = \"task\"\n"),
+            expect![[r#"
+            error: recipe.toml: stage `l` uses `task`, which is no earlier stage
+            hint: did you mean `tasks`? Known are: tasks
+            exit code 2
+        "#]],
+        ),
+        (
+            stage("[[stage]]\nname = \"l\"\ndoes = \"label\"\ntasks = \"tasks\"\nmismatch = 2\n"),
+            expect![[r#"
+            error: recipe.toml: stage `l`: mismatch = 2
+            hint: a share is from 0 to 1
+            exit code 2
+        "#]],
+        ),
+        (
+            stage(
+                "[[stage]]\nname = \"l\"\ndoes = \"label\"\ntasks = \"tasks\"\n[[stage]]\nname = \"b\"\ndoes = \"pretrain\"\ntexts = [\"l\"]\n",
+            ),
+            expect![[r#"
+                error: recipe.toml: stage `b`: it does not say how long
+                hint: give `steps` or `minutes`
+                exit code 2
+            "#]],
+        ),
+        (
+            stage(
+                "[[stage]]\nname = \"r\"\ndoes = \"rl\"\nmodel = \"tasks\"\ntasks = [\"tasks\"]\nsteps = 1\nalgorithm = \"gpro\"\n",
+            ),
+            expect![[r#"
+                error: recipe.toml: stage `r`: algorithm = "gpro" is none of grpo, dr-grpo, dapo, rloo, reinforce++, reinforce++-baseline, gspo, cispo, ppo
+                hint: give one of these
+                exit code 2
+            "#]],
+        ),
+    ];
+    for (text, expected) in table {
+        sandbox.write("recipe.toml", &text);
+        sandbox.check(&mut sandbox.prentice("run recipe.toml --quiet"), expected);
+    }
+    sandbox.check(
+        &mut sandbox.prentice("run missing.toml --quiet"),
+        expect![[r#"
+        error: cannot read missing.toml
+        caused by: No such file or directory (os error 2)
+        hint: check the spelling; a relative path starts at the current directory
+        exit code 2
+    "#]],
+    );
 }

@@ -97,6 +97,9 @@ impl Recipe {
                         .hint(nearest(other, &KINDS.map(str::to_owned))));
                 }
             };
+            if let Some((problem, hint)) = stage.problem() {
+                return Err(wrong(format!("{place}: {problem}")).hint(hint));
+            }
             for used in stage.uses() {
                 if !names.contains(used) || *used == stage_name {
                     let known: Vec<String> = read.iter().map(|(name, _): &(String, Stage)| name.clone()).collect();

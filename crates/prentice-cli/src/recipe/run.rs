@@ -26,10 +26,7 @@ use prentice_train::{
     checkpoint,
     dialogue::{EmptyResponse, OverLong, ReadOptions, read_dialogues, read_pairs},
     epochs::{EpochOptions, Length},
-    objective::{
-        algorithm::{Algorithm, NAMES},
-        preference::Preference,
-    },
+    objective::{algorithm::Algorithm, preference::Preference},
     optimiser::AdamWOptions,
     plan,
     prefer::{Judgements, PreferInputs, prefer},
@@ -186,11 +183,6 @@ impl Runner<'_> {
             return Err(CliError::new(ErrorKind::Usage, format!("stage `{name}` has no tasks"))
                 .hint("name a stage that does \"generate\""));
         };
-        let [least, most] = options.depths;
-        if least == 0 || least > most || most > 3 || options.domains.is_empty() {
-            return Err(CliError::new(ErrorKind::Usage, format!("stage `{name}`: depths are [least, most] of 1 to 3"))
-                .hint("leave out `depths` for all of them"));
-        }
         let mut family = family_options(options, self.recipe.seed, options.train);
         if let Some(other) = &options.apart_from {
             family.held_out = self.families(other)?.test.iter().map(|task| task.program.clone()).collect();
@@ -284,14 +276,7 @@ impl Runner<'_> {
     fn pretrain(&mut self, name: &str, options: &Pretrain) -> Result<Ran, CliError> {
         let uses: Vec<&String> = options.texts.iter().collect();
         let (context, seed) = (self.context, self.seed(name));
-        let budget = match length(name, options.steps, options.minutes, None, self.scale)? {
-            Length::Steps(steps) | Length::Epochs(steps) => Budget::Steps(steps),
-            Length::Seconds(seconds) => Budget::Seconds(seconds),
-        };
-        if options.hidden == 0 || !options.hidden.is_multiple_of(64) {
-            return Err(CliError::new(ErrorKind::Usage, format!("stage `{name}`: hidden = {}", options.hidden))
-                .hint("give a multiple of 64"));
-        }
+        let budget = budget(options.steps, options.minutes, self.scale);
         self.cached(name, options, &uses, "learning to write", |directory| {
             let mut texts: Vec<String> = Vec::new();
             for used in &options.texts {
@@ -352,7 +337,7 @@ impl Runner<'_> {
         uses.extend(&options.as_long_as);
         let (context, seed) = (self.context, self.seed(name));
         let length = match &options.as_long_as {
-            Some(other) if (options.steps, options.minutes, options.epochs) == (None, None, None) => {
+            Some(other) => {
                 let Some(seconds) = self.result(other).manifest.summary["seconds"].as_f64() else {
                     let message = format!("stage `{name}` is to be as long as `{other}`, which does not train");
                     return Err(
@@ -361,7 +346,7 @@ impl Runner<'_> {
                 };
                 Length::Seconds(seconds)
             }
-            _ => length(name, options.steps, options.minutes, options.epochs, self.scale)?,
+            None => length(options.steps, options.minutes, options.epochs, self.scale),
         };
         self.cached(name, options, &uses, "learning from examples", |directory| {
             let (initial, vocabulary) = self.model(&options.model)?;
@@ -424,13 +409,9 @@ impl Runner<'_> {
 
     fn prefer(&mut self, name: &str, options: &Prefer) -> Result<Ran, CliError> {
         let (context, seed) = (self.context, self.seed(name));
-        let length = length(name, options.steps, options.minutes, options.epochs, self.scale)?;
-        let objective = match Preference::named(&options.objective) {
-            Some(Preference::Paired(objective)) => objective,
-            _ => {
-                let message = format!("stage `{name}`: {:?} is no objective for pairs", options.objective);
-                return Err(CliError::new(ErrorKind::Usage, message).hint("known are: dpo, ipo, orpo, simpo"));
-            }
+        let length = length(options.steps, options.minutes, options.epochs, self.scale);
+        let Some(Preference::Paired(objective)) = Preference::named(&options.objective) else {
+            unreachable!("checked when the recipe was read")
         };
         self.cached(name, options, &[&options.model, &options.pairs], "learning from pairs", |directory| {
             let (initial, vocabulary) = self.model(&options.model)?;
@@ -473,14 +454,9 @@ impl Runner<'_> {
         let mut uses: Vec<&String> = options.tasks.iter().collect();
         uses.push(&options.model);
         let (context, workshop) = (self.context, self.workshop()?);
-        let budget = match length(name, options.steps, options.minutes, None, self.scale)? {
-            Length::Steps(steps) | Length::Epochs(steps) => Budget::Steps(steps),
-            Length::Seconds(seconds) => Budget::Seconds(seconds),
-        };
-        let Some(algorithm) = Algorithm::named(&options.algorithm, options.turn_tokens) else {
-            let message = format!("stage `{name}`: {:?} is no algorithm", options.algorithm);
-            return Err(CliError::new(ErrorKind::Usage, message).hint(format!("known are: {}", NAMES.join(", "))));
-        };
+        let budget = budget(options.steps, options.minutes, self.scale);
+        let algorithm =
+            Algorithm::named(&options.algorithm, options.turn_tokens).expect("checked when the recipe was read");
         let seed = self.seed("rl").derive("repetition", options.repetition);
         self.cached(name, options, &uses, "learning from execution", |directory| {
             let (mut initial, vocabulary) = self.model(&options.model)?;
@@ -580,13 +556,15 @@ impl Runner<'_> {
                     figures_of(&of_depth, options.samples)
                 })
                 .collect();
-            let detail = format!(
-                "greedy {}, pass@1 {}, pass@{} {}",
-                format::percent(figures.0),
+            let is_sampled = measured.tasks.iter().any(|task| task.samples > 0);
+            let sampled = format!(
+                ", pass@1 {}, pass@{} {}",
                 format::percent(figures.1),
                 options.samples,
                 format::percent(figures.2)
             );
+            // What is copied is not sampled.
+            let detail = format!("greedy {}{}", format::percent(figures.0), if is_sampled { &sampled } else { "" });
             let summary = json!({
                 "detail": detail,
                 "tasks": measured.tasks.len(),
@@ -653,20 +631,20 @@ fn share(tasks: &[FamilyTask], shares: [f64; 3], seed: Seed) -> Vec<FamilyTask> 
     tasks.iter().enumerate().filter(is_chosen).map(|(_, task)| task.clone()).collect()
 }
 
-/// How long a stage trains.
-fn length(
-    name: &str,
-    steps: Option<u64>,
-    minutes: Option<f64>,
-    epochs: Option<u64>,
-    scale: f64,
-) -> Result<Length, CliError> {
-    match (steps, minutes, epochs) {
-        (Some(steps), None, None) => Ok(Length::Steps(steps)),
-        (None, Some(minutes), None) => Ok(Length::Seconds(minutes * 60.0 * scale)),
-        (None, None, Some(epochs)) => Ok(Length::Epochs(epochs)),
-        _ => Err(CliError::new(ErrorKind::Usage, format!("stage `{name}` needs one length"))
-            .hint("give `steps` or `minutes`, and not both")),
+/// How long a stage trains. That it says so in one way was checked when the recipe was read.
+fn length(steps: Option<u64>, minutes: Option<f64>, epochs: Option<u64>, scale: f64) -> Length {
+    match (steps, minutes) {
+        (Some(steps), _) => Length::Steps(steps),
+        (None, Some(minutes)) => Length::Seconds(minutes * 60.0 * scale),
+        (None, None) => Length::Epochs(epochs.unwrap_or(1)),
+    }
+}
+
+/// The same for training that knows no epochs.
+fn budget(steps: Option<u64>, minutes: Option<f64>, scale: f64) -> Budget {
+    match length(steps, minutes, None, scale) {
+        Length::Steps(steps) | Length::Epochs(steps) => Budget::Steps(steps),
+        Length::Seconds(seconds) => Budget::Seconds(seconds),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The kinds of stages, with their options. Lengths of training are `steps`, or `minutes`.
 
 use prentice_environment::families::{Family, grammar::Kind, render::Language};
+use prentice_train::objective::algorithm;
 use serde::{Deserialize, Serialize};
 
 /// A stage of a recipe.
@@ -60,6 +61,85 @@ impl Stage {
         }
     }
 }
+
+impl Stage {
+    /// An option that cannot be meant, and what would be; found before anything runs.
+    pub fn problem(&self) -> Option<(String, &'static str)> {
+        let share = |key: &str, value: f64| {
+            (!(0.0..=1.0).contains(&value)).then(|| (format!("{key} = {value}"), "a share is from 0 to 1"))
+        };
+        let positive = |key: &str, value: f64| {
+            (!(value.is_finite() && value > 0.0)).then(|| (format!("{key} = {value}"), "give a number above 0"))
+        };
+        let count = |key: &str, value: usize| positive(key, value as f64);
+        let depths = |[least, most]: [usize; 2]| {
+            let is_wrong = least == 0 || least > most || most > 3;
+            is_wrong.then(|| (format!("depths = [{least}, {most}]"), "depths are [least, most], within 1 to 3"))
+        };
+        let length = |steps: Option<u64>, minutes: Option<f64>, epochs: Option<u64>, other: bool| {
+            let given = [steps.is_some(), minutes.is_some(), epochs.is_some(), other];
+            match given.iter().filter(|is_given| **is_given).count() {
+                1 => (steps == Some(0) || epochs == Some(0))
+                    .then(|| ("it trains for nothing".to_owned(), "give a number above 0"))
+                    .or_else(|| minutes.and_then(|minutes| positive("minutes", minutes))),
+                0 => Some(("it does not say how long".to_owned(), "give `steps` or `minutes`")),
+                _ => Some(("it says how long in two ways".to_owned(), "give `steps` or `minutes`, and not both")),
+            }
+        };
+        let shares = |shares: [f64; 3]| shares.into_iter().find_map(|one| share("shares", one));
+        let sampling = |samples: usize, temperature: f32, turn_tokens: usize| {
+            let is_wrong = !(temperature.is_finite() && temperature >= 0.0);
+            count("samples", samples).or_else(|| count("turn_tokens", turn_tokens)).or_else(|| {
+                is_wrong.then(|| (format!("temperature = {temperature}"), "0 is greedy, 1 is the model's own"))
+            })
+        };
+        let one_of = |key: &str, value: &str, known: &[&str]| {
+            let what = || (format!("{key} = {value:?} is none of {}", known.join(", ")), "give one of these");
+            (!known.contains(&value)).then(what)
+        };
+        match self {
+            Stage::Generate(options) => depths(options.depths).or_else(|| {
+                options.domains.is_empty().then(|| ("domains is empty".to_owned(), "leave it out for all of them"))
+            }),
+            Stage::Label(options) => share("mismatch", options.mismatch).or_else(|| shares(options.shares)),
+            Stage::Demonstrate(options) => shares(options.shares).or_else(|| {
+                (options.environment == EnvironmentName::Once).then(|| {
+                    ("environment = \"once\" has nothing to repair".to_owned(), "give \"repair\" or \"tools\"")
+                })
+            }),
+            Stage::Pretrain(options) => length(options.steps, options.minutes, None, false)
+                .or_else(|| positive("learning_rate", options.learning_rate))
+                .or_else(|| {
+                    let is_wrong = options.hidden == 0 || !options.hidden.is_multiple_of(64);
+                    is_wrong.then(|| (format!("hidden = {}", options.hidden), "give a multiple of 64"))
+                })
+                .or_else(|| {
+                    let is_wrong = !(1..=32).contains(&options.layers);
+                    is_wrong.then(|| (format!("layers = {}", options.layers), "give a number from 1 to 32"))
+                }),
+            Stage::Sft(options) => length(options.steps, options.minutes, options.epochs, options.as_long_as.is_some())
+                .or_else(|| positive("learning_rate", options.learning_rate))
+                .or_else(|| count("tokens_a_batch", options.tokens_a_batch)),
+            Stage::Synthesize(options) | Stage::Pair(options) => count("count", options.count)
+                .or_else(|| sampling(options.samples, options.temperature, options.turn_tokens)),
+            Stage::Prefer(options) => one_of("objective", &options.objective, &OBJECTIVES)
+                .or_else(|| length(options.steps, options.minutes, options.epochs, false))
+                .or_else(|| positive("learning_rate", options.learning_rate))
+                .or_else(|| count("tokens_a_batch", options.tokens_a_batch)),
+            Stage::Rl(options) => one_of("algorithm", &options.algorithm, &algorithm::NAMES)
+                .or_else(|| length(options.steps, options.minutes, None, false))
+                .or_else(|| positive("learning_rate", options.learning_rate))
+                .or_else(|| depths(options.depths))
+                .or_else(|| count("groups", options.groups))
+                .or_else(|| count("group_size", options.group_size))
+                .or_else(|| count("turn_tokens", options.turn_tokens)),
+            Stage::Measure(options) => sampling(options.samples, options.temperature, options.turn_tokens),
+        }
+    }
+}
+
+/// The objectives that learn from pairs.
+const OBJECTIVES: [&str; 4] = ["dpo", "ipo", "orpo", "simpo"];
 
 /// In what a policy acts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
