@@ -206,6 +206,10 @@ fn recipes_that_cannot_be_meant_are_refused() {
                 exit code 2
             "#]],
         ),
+        (
+            stage("[[stage]]\nname = \"m\"\ndoes = \"measure\"\nmodel = \"tasks\"\ntasks = \"tasks\"\n"),
+            expect![[r#""#]],
+        ),
     ];
     for (text, expected) in table {
         sandbox.write("recipe.toml", &text);

@@ -56,7 +56,7 @@ pub struct Examined {
     /// All tests: this decides.
     pub hidden: Verdict,
     /// Where tests are lists of inputs: how many inputs, visible ones first, were answered rightly before the first that
-    /// was not. A program that ends its process has answered none.
+    /// was not.
     pub right: usize,
 }
 
@@ -176,32 +176,38 @@ impl Verifier {
 
     /// The verdict on a completion of a task: `prefix + completion + suffix` is the program.
     pub fn verify(&mut self, task: &Task, completion: &str) -> Judgement {
-        self.verify_program(task, completion, None, &mut 0)
+        self.verify_program(task, completion, None, &mut None)
     }
 
     /// The verdict on a whole program, which takes the place of prefix, completion and suffix.
     pub fn verify_solution(&mut self, task: &Task, solution: &str) -> Judgement {
-        self.verify_program(task, "", Some(solution), &mut 0)
+        self.verify_program(task, "", Some(solution), &mut None)
     }
 
     /// The verdicts on a completion by the visible tests, and by the visible and the hidden ones together.
     ///
-    /// Where both are lists of inputs for the reference, they are one execution.
+    /// Where both are lists of inputs for the reference, they are one execution; a second one tells where a program ended
+    /// whose answers were lost.
     pub fn examine(&mut self, task: &Task, completion: &str) -> Examined {
-        if let (
-            [TestCase { check: Check::Reference { inputs: visible, tolerance }, .. }],
-            [TestCase { check: Check::Reference { inputs: hidden, .. }, name }],
-        ) = (&*task.visible_tests, &*task.hidden_tests)
+        let seen = Task { hidden_tests: task.visible_tests.clone(), ..task.clone() };
+        if let [TestCase { check: Check::Reference { inputs: visible, tolerance }, .. }] = &*task.visible_tests
+            && let [TestCase { check: Check::Reference { inputs: hidden, tolerance: of_hidden }, name }] =
+                &*task.hidden_tests
+            && tolerance == of_hidden
         {
             let inputs = [visible.as_slice(), hidden].concat();
             let check = Check::Reference { inputs, tolerance: *tolerance };
             let both = Task { hidden_tests: vec![TestCase { name: name.clone(), check }], ..task.clone() };
-            let mut right = 0;
+            let mut right = None;
             let verdict = self.verify_program(&both, completion, None, &mut right).verdict;
+            if let (None, Verdict::Fail { .. }) = (right, &verdict) {
+                let visible = self.verify_program(&seen, completion, None, &mut right).verdict;
+                return Examined { visible, hidden: verdict, right: right.unwrap_or(0) };
+            }
+            let right = right.unwrap_or(0);
             let visible = if right >= visible.len() && verdict.is_scorable() { Verdict::Pass } else { verdict.clone() };
             return Examined { visible, hidden: verdict, right };
         }
-        let seen = Task { hidden_tests: task.visible_tests.clone(), ..task.clone() };
         let visible = if seen.hidden_tests.is_empty() { Verdict::Pass } else { self.verify(&seen, completion).verdict };
         let hidden = if visible == Verdict::Pass { self.verify(task, completion).verdict } else { visible.clone() };
         Examined { visible, hidden, right: 0 }
@@ -221,13 +227,13 @@ impl Verifier {
     }
 
     /// `right` becomes the number of inputs of a [`Check::Reference`] that were answered rightly before the first that was
-    /// not.
+    /// not, where that is known.
     fn verify_program(
         &mut self,
         task: &Task,
         completion: &str,
         solution: Option<&str>,
-        right: &mut usize,
+        right: &mut Option<usize>,
     ) -> Judgement {
         let mut cost = Cost::default();
         let mut attempt = 0;
@@ -252,7 +258,7 @@ impl Verifier {
         completion: &str,
         solution: Option<&str>,
         cost: &mut Cost,
-        right: &mut usize,
+        right: &mut Option<usize>,
     ) -> Result<Verdict, Trouble> {
         let Some(language) = bridge::language(task) else {
             return Err(Trouble::Hopeless(format!("task {} is in no language that can be executed", task.id)));
@@ -301,7 +307,7 @@ impl Verifier {
         completion: &str,
         solution: Option<&str>,
         cost: &mut Cost,
-        right: &mut usize,
+        right: &mut Option<usize>,
     ) -> Result<Verdict, Trouble> {
         let program = match solution {
             Some(solution) => solution.to_owned(),
@@ -331,9 +337,10 @@ impl Verifier {
                 _ => {
                     let verdict = verdict(&grade, &answer.execution, &limits);
                     *right = match (&verdict, check) {
-                        (Verdict::Pass, Check::Reference { inputs, .. }) => inputs.len(),
-                        // It ended before it had answered all.
-                        _ => grade["right"].as_u64().or(grade["answers"].as_u64()).unwrap_or(0) as usize,
+                        (Verdict::Pass, Check::Reference { inputs, .. }) => Some(inputs.len()),
+                        // It never got to an answer.
+                        (Verdict::Fail { kind: FailureKind::CompileError, .. }, _) => Some(0),
+                        _ => grade["right"].as_u64().map(|right| right as usize),
                     };
                     return Ok(verdict);
                 }
@@ -621,7 +628,10 @@ fn without_scratch(line: &str) -> String {
     let mut shown = String::new();
     let mut rest = line;
     while let Some(at) = rest.find("prentice-") {
-        let start = rest[..at].rfind(|c: char| !(c.is_alphanumeric() || "/._-".contains(c))).map_or(0, |end| end + 1);
+        let mut before = rest[..at].char_indices().rev();
+        let start = before
+            .find(|(_, c)| !(c.is_alphanumeric() || "/._-".contains(*c)))
+            .map_or(0, |(place, c)| place + c.len_utf8());
         let Some(length) = rest[at..].find('/') else { break };
         shown += &rest[..start];
         rest = &rest[at + length + 1..];

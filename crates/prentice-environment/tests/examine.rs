@@ -59,13 +59,13 @@ fn visible_and_hidden_inputs_are_told_apart() {
     check(
         tests(&["[2]", "[1]"]),
         expect![[r#"
-        return x * x: pass / pass
-        return {2: 4, 1: 1}[x]: pass / Exception (KeyError: 0 (line 2))
-        return x + x: WrongAnswer (input 1: returned 2, expected 1) / WrongAnswer (input 1: returned 2, expected 1)
-        return x * abs(x): pass / WrongAnswer (input 4: returned -16, expected 16)
-        if x == 3: import os; os._exit(0) return x * x: NoOutput (ended without an answer) / NoOutput (ended without an answer)
-        return x *: CompileError (SyntaxError: invalid syntax (<candidate>, line 2)) / CompileError (SyntaxError: invalid syntax (<candidate>, line 2))
-    "#]],
+            return x * x: pass / pass
+            return {2: 4, 1: 1}[x]: pass / Exception (KeyError: 0 (line 2))
+            return x + x: WrongAnswer (input 1: returned 2, expected 1) / WrongAnswer (input 1: returned 2, expected 1)
+            return x * abs(x): pass / WrongAnswer (input 4: returned -16, expected 16)
+            if x == 3: import os; os._exit(0) return x * x: pass / NoOutput (ended without an answer)
+            return x *: CompileError (SyntaxError: invalid syntax (<candidate>, line 2)) / CompileError (SyntaxError: invalid syntax (<candidate>, line 2))
+        "#]],
     );
 }
 

@@ -245,8 +245,16 @@ fn a_response_without_weight_is_not_learnt() {
     check_mask(&line("0", "1"), READ, expect!["<|endoftext|>n2<|endoftext|>b«a<|endoftext|>»"]);
     check_mask(&line("1", "0.0"), READ, expect!["<|endoftext|>n«2<|endoftext|>»ba<|endoftext|>"]);
     check_mask(&line("0", "0"), READ, expect!["line.jsonl, line 1: every response has the weight 0"]);
-    check_mask(&line("1", "0.5"), READ, expect!["line.jsonl, line 1: field `messages[3].weight` is a number, expected is 0 or 1"]);
-    check_mask(&line("0", "1"), ReadOptions { max_tokens: 5, over_long: OverLong::Truncate, ..READ }, expect!["line.jsonl has no examples: 0 with an empty response and 1 too long were passed over"]);
+    check_mask(
+        &line("1", "0.5"),
+        READ,
+        expect!["line.jsonl, line 1: field `messages[3].weight` is a number, expected is 0 or 1"],
+    );
+    check_mask(
+        &line("0", "1"),
+        ReadOptions { max_tokens: 5, over_long: OverLong::Truncate, ..READ },
+        expect!["line.jsonl has no examples: 0 with an empty response and 1 too long were passed over"],
+    );
 }
 
 #[test]

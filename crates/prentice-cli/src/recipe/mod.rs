@@ -2,7 +2,7 @@
 //!
 //! A recipe is TOML: a title, a seed and a list of stages. Each stage has a name and says what it `does`; the rest of
 //! its table are options of that kind of stage ([`stages`]). A stage uses the results of earlier ones by name. What has
-//! been made from the same inputs and options is used again; what was killed goes on from its last checkpoint.
+//! been made from the same inputs and options is used again; training that was killed goes on from its last checkpoint.
 //! [`results`] collects what came of them, and [`reading`] says what it means.
 
 pub mod reading;
@@ -13,11 +13,12 @@ mod stages;
 use std::{collections::BTreeSet, fs, path::Path};
 
 use prentice_base::Seed;
+use prentice_environment::families::render::Language;
 use serde::Deserialize;
 use toml::{Table, Value};
 
 pub use run::{Ran, run};
-pub use stages::Stage;
+pub use stages::{EnvironmentName, Stage};
 
 use crate::error::{CliError, ErrorKind};
 
@@ -50,7 +51,7 @@ impl Recipe {
     pub fn parse(text: &str, name: &str) -> Result<Self, CliError> {
         let wrong = |what: String| CliError::new(ErrorKind::Usage, format!("{name}: {what}"));
         let mut table: Table = text.parse().map_err(|error: toml::de::Error| {
-            let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].lines().count().max(1));
+            let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
             wrong(format!("line {line}: {}", error.message()))
                 .hint("recipes are TOML; recipes/docfn.toml is an example")
         })?;
@@ -100,13 +101,30 @@ impl Recipe {
             if let Some((problem, hint)) = stage.problem() {
                 return Err(wrong(format!("{place}: {problem}")).hint(hint));
             }
-            for used in stage.uses() {
-                if !names.contains(used) || *used == stage_name {
-                    let known: Vec<String> = read.iter().map(|(name, _): &(String, Stage)| name.clone()).collect();
+            for (used, products) in stage.uses() {
+                let known: Vec<String> = read.iter().map(|(name, _): &(String, Stage)| name.clone()).collect();
+                let Some((_, earlier)) = read.iter().find(|(name, _)| name == used) else {
                     return Err(
                         wrong(format!("{place} uses `{used}`, which is no earlier stage")).hint(nearest(used, &known))
                     );
+                };
+                if !products.contains(&earlier.gives()) {
+                    let wanted: Vec<&str> = products.iter().map(|product| product.in_words()).collect();
+                    let (wanted, given) = (wanted.join(" or "), earlier.gives().in_words());
+                    return Err(wrong(format!("{place} needs {wanted} of `{used}`, which gives {given}"))
+                        .hint(format!("name a stage that gives {wanted}")));
                 }
+            }
+            // What is said between turns is a comment in Python, followed by a Python function's first line.
+            let is_foreign = |name: &String| {
+                let generate = read.iter().find(|(other, _)| other == name);
+                matches!(generate, Some((_, Stage::Generate(options))) if options.language != Language::Python)
+            };
+            if stage.environment() != EnvironmentName::Once
+                && let Some((tasks, _)) = stage.uses().into_iter().find(|(name, _)| is_foreign(name))
+            {
+                return Err(wrong(format!("{place}: several turns need tasks in Python, `{tasks}` has others"))
+                    .hint("leave out `environment`, or generate tasks in Python"));
             }
             read.push((stage_name, stage));
         }

@@ -18,7 +18,7 @@ use prentice_environment::{
 use prentice_model::{BatchSampler, Model, SamplingOptions, ops::AttentionShape};
 use prentice_sandbox::Sandbox;
 use prentice_tokens::{
-    EncodeOptions, TokenShard, VOCABULARY_FILE, Vocabulary,
+    EncodeOptions, TokenShard, Vocabulary,
     chat::{Chat, ChatTemplate, ChatTokens},
     encode_documents,
 };
@@ -148,9 +148,12 @@ impl Runner<'_> {
         work: impl FnOnce(&Path) -> Result<Outcome, CliError>,
     ) -> Result<Ran, CliError> {
         let compute = self.context.compute;
+        let stage = self.recipe.stages.iter().find(|(other, _)| other == name);
+        let does = stage.map(|(_, stage)| stage.does()).unwrap_or_default();
         let mut key = StageKey::new(
             name,
             &json!({
+                "does": does,
                 "options": options,
                 "seed": self.recipe.seed,
                 "scale": self.scale,
@@ -162,6 +165,8 @@ impl Runner<'_> {
             key = key.input(used, self.result(used).digest());
         }
         let done = self.context.run(&key, None, detail, |stage| work(&stage.directory), |_, _| Ok(()))?;
+        // Only now is there nothing that a kill could take away.
+        let _ = std::fs::remove_dir_all(done.directory.join(CHECKPOINTS));
         Ok(Ran { name: name.to_owned(), directory: done.directory, manifest: done.manifest, reused: done.reused })
     }
 
@@ -179,17 +184,23 @@ impl Runner<'_> {
             return Ok(Rc::clone(known));
         }
         let stage = self.recipe.stages.iter().find(|(stage, _)| stage == name);
-        let Some((_, Stage::Generate(options))) = stage else {
-            return Err(CliError::new(ErrorKind::Usage, format!("stage `{name}` has no tasks"))
-                .hint("name a stage that does \"generate\""));
-        };
+        let Some((_, Stage::Generate(options))) = stage else { unreachable!("checked when the recipe was read") };
         let mut family = family_options(options, self.recipe.seed, options.train);
-        if let Some(other) = &options.apart_from {
-            family.held_out = self.families(other)?.test.iter().map(|task| task.program.clone()).collect();
-        }
+        // What another family is examined on is not trained on here either.
+        let others = self.other_families(name).into_iter();
+        let others = others.flat_map(|other| families::generate(&family_options(other, self.recipe.seed, 0)).test);
+        family.held_out = others.map(|task| task.program).collect();
         let made = Rc::new(families::generate(&family));
         self.families.insert(name.to_owned(), Rc::clone(&made));
         Ok(made)
+    }
+
+    fn other_families(&self, name: &str) -> Vec<&Generate> {
+        let generate = |(other, stage): &'_ (String, Stage)| matches!(stage, Stage::Generate(_)) && other != name;
+        let others = self.recipe.stages.iter().filter(|stage| generate(stage));
+        others
+            .filter_map(|(_, stage)| if let Stage::Generate(options) = stage { Some(options) } else { None })
+            .collect()
     }
 
     fn workshop(&mut self) -> Result<Rc<Workshop>, CliError> {
@@ -205,8 +216,7 @@ impl Runner<'_> {
 
     fn generate(&mut self, name: &str, options: &Generate) -> Result<Ran, CliError> {
         let made = self.families(name)?;
-        let uses: Vec<&String> = options.apart_from.iter().collect();
-        self.cached(name, options, &uses, "making tasks", |directory| {
+        self.cached(name, &(options, self.other_families(name)), &[], "making tasks", |directory| {
             let mut outputs = BTreeMap::new();
             for (file, tasks) in TASKS.iter().zip([&made.train, &made.test]) {
                 let mut bytes = Vec::new();
@@ -287,7 +297,6 @@ impl Runner<'_> {
             let encode = EncodeOptions { context: options.context as u32, fim: plan::FIM, passes: 4, seed };
             let shard = directory.join("train.tokens");
             encode_documents(&texts, &vocabulary, &encode, context.events, &shard).map_err(advice::encode)?;
-            vocabulary.save(&directory.join(VOCABULARY_FILE)).map_err(advice::vocabulary)?;
             let shard = TokenShard::open(&shard, &vocabulary.digest()).map_err(advice::shard)?;
             let heads = options.hidden / 32;
             let shape = AttentionShape { heads, key_value_heads: heads / 2, head: 32 };
@@ -326,6 +335,7 @@ impl Runner<'_> {
                 "steps": trained.state.step,
                 "loss": loss,
                 "parameters": trained.model.parameters().len(),
+                "seconds": trained.state.seconds,
             });
             finish(directory, &trained.model, &vocabulary, &trained.state, summary)
         })
@@ -338,17 +348,12 @@ impl Runner<'_> {
         let (context, seed) = (self.context, self.seed(name));
         let length = match &options.as_long_as {
             Some(other) => {
-                let Some(seconds) = self.result(other).manifest.summary["seconds"].as_f64() else {
-                    let message = format!("stage `{name}` is to be as long as `{other}`, which does not train");
-                    return Err(
-                        CliError::new(ErrorKind::Usage, message).hint("name a stage that does sft, prefer or rl")
-                    );
-                };
-                Length::Seconds(seconds)
+                let seconds = self.result(other).manifest.summary["seconds"].as_f64();
+                Length::Seconds(seconds.expect("stages that train say how long they took"))
             }
             None => length(options.steps, options.minutes, options.epochs, self.scale),
         };
-        self.cached(name, options, &uses, "learning from examples", |directory| {
+        self.cached(name, &(options, length), &uses, "learning from examples", |directory| {
             let (initial, vocabulary) = self.model(&options.model)?;
             let mut examples = Vec::new();
             for used in &options.examples {
@@ -455,8 +460,8 @@ impl Runner<'_> {
         uses.push(&options.model);
         let (context, workshop) = (self.context, self.workshop()?);
         let budget = budget(options.steps, options.minutes, self.scale);
-        let algorithm =
-            Algorithm::named(&options.algorithm, options.turn_tokens).expect("checked when the recipe was read");
+        let algorithm = Algorithm::named(&options.algorithm, options.turn_tokens * options.environment.turns())
+            .expect("checked when the recipe was read");
         let seed = self.seed("rl").derive("repetition", options.repetition);
         self.cached(name, options, &uses, "learning from execution", |directory| {
             let (mut initial, vocabulary) = self.model(&options.model)?;
@@ -467,7 +472,7 @@ impl Runner<'_> {
             let all = families.iter().flat_map(|family| &family.train);
             let chosen: Vec<FamilyTask> = all.filter(|task| (least..=most).contains(&task.depth)).cloned().collect();
             let tasks: Vec<Task> = chosen.iter().map(|task| task.task.clone()).collect();
-            let broken: Vec<BrokenTask> = broken_tasks(&chosen, seed).into_iter().map(|(_, broken)| broken).collect();
+            let broken = broken_for(options.environment, &chosen, seed);
             let training = RlOptions {
                 algorithm,
                 budget,
@@ -514,11 +519,16 @@ impl Runner<'_> {
         self.cached(name, options, &[&options.model, &options.tasks], "solving held-out tasks", |directory| {
             let mut test: Vec<FamilyTask> =
                 made.test.iter().take(options.count.unwrap_or(usize::MAX)).cloned().collect();
-            let broken: Vec<BrokenTask> = broken_tasks(&test, seed).into_iter().map(|(_, broken)| broken).collect();
+            let broken = broken_for(options.environment, &test, seed);
             if options.environment == EnvironmentName::Tools {
                 test.retain(|task| broken.iter().any(|broken| broken.task.id == task.task.id));
             }
             let tasks: Vec<Task> = test.iter().map(|task| task.task.clone()).collect();
+            if tasks.is_empty() {
+                let message = format!("stage `{name}` has no tasks to examine on");
+                return Err(CliError::new(ErrorKind::TaskFailed, message)
+                    .hint("raise `test` of the stage that makes them, or `count`"));
+            }
             let source = &self.result(&options.model).directory;
             let measured = if source.join(MODEL).exists() {
                 let (model, vocabulary) = self.model(&options.model)?;
@@ -600,6 +610,14 @@ fn environment<'t>(
     }
 }
 
+/// What the tools begin with; nothing where there are none.
+fn broken_for(environment: EnvironmentName, tasks: &[FamilyTask], seed: Seed) -> Vec<BrokenTask> {
+    match environment {
+        EnvironmentName::Tools => broken_tasks(tasks, seed).into_iter().map(|(_, broken)| broken).collect(),
+        EnvironmentName::Once | EnvironmentName::Repair => Vec::new(),
+    }
+}
+
 /// Tasks with a wrong body that their examples find out and that a change of lines mends, beside the right one.
 fn broken_tasks(tasks: &[FamilyTask], seed: Seed) -> Vec<(String, BrokenTask)> {
     let broken = |(number, task): (usize, &FamilyTask)| {
@@ -659,7 +677,7 @@ fn write(
     Ok(())
 }
 
-/// Writes what a training stage leaves; its checkpoints are not needed any more.
+/// Writes what a training stage leaves.
 fn finish(
     directory: &Path,
     model: &Model,
@@ -672,7 +690,6 @@ fn finish(
     write(directory, STATE, &serde_json::to_vec(state)?, &mut outputs)?;
     // Times differ from run to run and must not make other results of what follows.
     outputs.remove(STATE);
-    let _ = std::fs::remove_dir_all(directory.join(CHECKPOINTS));
     Ok((summary, outputs))
 }
 

@@ -1,7 +1,8 @@
-//! The kinds of stages, with their options. Lengths of training are `steps`, or `minutes`.
+//! The kinds of stages, with their options. Lengths of training are `steps`, or `minutes`; where examples are gone over,
+//! also `epochs`.
 
 use prentice_environment::families::{Family, grammar::Kind, render::Language};
-use prentice_train::objective::algorithm;
+use prentice_train::{objective::algorithm, rl::tools};
 use serde::{Deserialize, Serialize};
 
 /// A stage of a recipe.
@@ -46,18 +47,53 @@ impl Stage {
         }
     }
 
-    /// The stages whose results it uses.
-    pub fn uses(&self) -> Vec<&String> {
+    /// The stages that it uses, and what each of them has to give.
+    pub fn uses(&self) -> Vec<(&String, &'static [Product])> {
+        use Product::{Examples, Model, Pairs, Tasks};
+        let mut uses: Vec<(&String, &'static [Product])> = Vec::new();
         match self {
-            Stage::Generate(options) => options.apart_from.iter().collect(),
-            Stage::Label(options) => vec![&options.tasks],
-            Stage::Demonstrate(options) => vec![&options.tasks],
-            Stage::Pretrain(options) => options.texts.iter().collect(),
-            Stage::Sft(options) => options.examples.iter().chain([&options.model]).chain(&options.as_long_as).collect(),
-            Stage::Synthesize(options) | Stage::Pair(options) => vec![&options.model, &options.tasks],
-            Stage::Prefer(options) => vec![&options.model, &options.pairs],
-            Stage::Rl(options) => options.tasks.iter().chain([&options.model]).collect(),
-            Stage::Measure(options) => vec![&options.model, &options.tasks],
+            Stage::Generate(_) => {}
+            Stage::Label(options) => uses.push((&options.tasks, &[Tasks])),
+            Stage::Demonstrate(options) => uses.push((&options.tasks, &[Tasks])),
+            Stage::Pretrain(options) => uses.extend(options.texts.iter().map(|name| (name, &[Examples][..]))),
+            Stage::Sft(options) => {
+                uses.push((&options.model, &[Model]));
+                uses.extend(options.examples.iter().map(|name| (name, &[Examples][..])));
+                uses.extend(options.as_long_as.iter().map(|name| (name, &[Model][..])));
+            }
+            Stage::Synthesize(options) | Stage::Pair(options) => {
+                uses.extend([(&options.model, &[Model][..]), (&options.tasks, &[Tasks])]);
+            }
+            Stage::Prefer(options) => uses.extend([(&options.model, &[Model][..]), (&options.pairs, &[Pairs])]),
+            Stage::Rl(options) => {
+                uses.push((&options.model, &[Model]));
+                uses.extend(options.tasks.iter().map(|name| (name, &[Tasks][..])));
+            }
+            Stage::Measure(options) => {
+                uses.extend([(&options.model, &[Model, Examples][..]), (&options.tasks, &[Tasks])]);
+            }
+        }
+        uses
+    }
+
+    /// In what a policy acts in it.
+    pub fn environment(&self) -> EnvironmentName {
+        match self {
+            Stage::Demonstrate(options) => options.environment,
+            Stage::Rl(options) => options.environment,
+            Stage::Measure(options) => options.environment,
+            _ => EnvironmentName::Once,
+        }
+    }
+
+    /// What others can use of it.
+    pub fn gives(&self) -> Product {
+        match self {
+            Stage::Generate(_) => Product::Tasks,
+            Stage::Label(_) | Stage::Demonstrate(_) | Stage::Synthesize(_) => Product::Examples,
+            Stage::Pair(_) => Product::Pairs,
+            Stage::Pretrain(_) | Stage::Sft(_) | Stage::Prefer(_) | Stage::Rl(_) => Product::Model,
+            Stage::Measure(_) => Product::Figures,
         }
     }
 }
@@ -82,8 +118,11 @@ impl Stage {
                 1 => (steps == Some(0) || epochs == Some(0))
                     .then(|| ("it trains for nothing".to_owned(), "give a number above 0"))
                     .or_else(|| minutes.and_then(|minutes| positive("minutes", minutes))),
-                0 => Some(("it does not say how long".to_owned(), "give `steps` or `minutes`")),
-                _ => Some(("it says how long in two ways".to_owned(), "give `steps` or `minutes`, and not both")),
+                0 => Some((
+                    "it does not say how long".to_owned(),
+                    "give `steps`, `minutes` or another length that this kind of stage knows",
+                )),
+                _ => Some(("it says how long in two ways".to_owned(), "give one length only")),
             }
         };
         let shares = |shares: [f64; 3]| shares.into_iter().find_map(|one| share("shares", one));
@@ -138,6 +177,34 @@ impl Stage {
     }
 }
 
+/// What a stage leaves for others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Product {
+    /// Tasks to learn from and to be examined on.
+    Tasks,
+    /// Prompts with responses, or conversations.
+    Examples,
+    /// Prompts with a better and a worse response.
+    Pairs,
+    /// A model.
+    Model,
+    /// What was measured; the report has it.
+    Figures,
+}
+
+impl Product {
+    /// As it is called in messages.
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Product::Tasks => "tasks",
+            Product::Examples => "examples",
+            Product::Pairs => "pairs",
+            Product::Model => "a model",
+            Product::Figures => "figures",
+        }
+    }
+}
+
 /// The objectives that learn from pairs.
 const OBJECTIVES: [&str; 4] = ["dpo", "ipo", "orpo", "simpo"];
 
@@ -152,6 +219,17 @@ pub enum EnvironmentName {
     Repair,
     /// A wrong program is mended by tools: read, edit, run.
     Tools,
+}
+
+impl EnvironmentName {
+    /// Most turns of an attempt.
+    pub fn turns(self) -> usize {
+        match self {
+            EnvironmentName::Once => 1,
+            EnvironmentName::Repair => 2,
+            EnvironmentName::Tools => tools::TURNS,
+        }
+    }
 }
 
 /// Makes tasks of a family.
@@ -173,8 +251,6 @@ pub struct Generate {
     /// What programs start from: `list`, `number`, `text`.
     #[serde(default = "all_domains")]
     pub domains: Vec<Kind>,
-    /// Another `generate` stage whose examination must not be trained on either.
-    pub apart_from: Option<String>,
 }
 
 /// Makes prompts with responses out of tasks.
@@ -434,7 +510,7 @@ fn preference_rate() -> f64 {
 }
 
 fn policy_rate() -> f64 {
-    5e-4
+    4e-4
 }
 
 fn dpo() -> String {

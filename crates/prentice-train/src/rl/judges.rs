@@ -4,6 +4,7 @@
 
 use std::{
     collections::{HashMap, VecDeque},
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Mutex, mpsc},
     thread,
 };
@@ -47,7 +48,11 @@ impl<'e> Judges<'e> {
                     loop {
                         let next = to_judge.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).recv();
                         let Ok(question) = next else { return };
-                        let answer = judge.turn(question.task, &question.turns);
+                        let turn = AssertUnwindSafe(|| judge.turn(question.task, &question.turns));
+                        let answer = catch_unwind(turn).unwrap_or_else(|_| {
+                            judge = environment.judge();
+                            Err(HarnessError("the judge panicked".into()))
+                        });
                         if to_asker.send((question.id, answer)).is_err() {
                             return;
                         }
@@ -93,15 +98,12 @@ impl<'e> Judges<'e> {
         waiting.push(number);
         if waiting.len() == 1 {
             self.executed += 1;
-            // It fails only when all judges have panicked, which `answer` will notice.
+            // Judges live as long as the sender does.
             let _ = self.questions.send(Question { id, task, turns: turns.to_vec() });
         }
     }
 
     /// The next answer, in whatever order they come; `None` when no question is open.
-    ///
-    /// # Panics
-    /// All judges have panicked.
     pub fn answer(&mut self) -> Option<(Vec<usize>, Result<Turn, HarnessError>)> {
         if let Some((number, turn)) = self.ready.pop_front() {
             return Some((vec![number], Ok(turn)));
@@ -109,7 +111,7 @@ impl<'e> Judges<'e> {
         if self.waiting.is_empty() {
             return None;
         }
-        let (id, answer) = self.answers.recv().expect("a judge is alive");
+        let (id, answer) = self.answers.recv().expect("judges live as long as they may be asked");
         let numbers = self.waiting.remove(&id).unwrap_or_default();
         if let Ok(turn) = &answer {
             if self.known.len() >= MOST_KNOWN {
