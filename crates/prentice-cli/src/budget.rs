@@ -4,9 +4,12 @@
 //! the process holds when the plan is made, which curation has just shown, and adds what the later stages are known to
 //! allocate. The constants say what they were measured on.
 
-use prentice_model::{Compute, DecoderConfig};
+use prentice_model::{Compute, DecoderConfig, Model};
 use prentice_tokens::{TRAINING_BYTES, TokenShard};
-use prentice_train::plan::{Plan, TrainingMemory};
+use prentice_train::{
+    plan::{Plan, SamplingMemory, TrainingMemory, scoring_memory},
+    rl::reinforce::RlOptions,
+};
 use serde::Serialize;
 
 use crate::{
@@ -55,6 +58,17 @@ const BASE: u64 = 10 << 20;
 /// What this process holds now.
 pub fn held_now() -> u64 {
     memory::current().unwrap_or(BASE)
+}
+
+/// What reinforcement learning takes beside the model itself, in bytes.
+pub fn reinforcement_memory(options: &RlOptions, model: &Model, compute: Compute) -> u64 {
+    let config = model.config();
+    let batch = options.tokens_a_batch.max(options.context);
+    let weights = 4 * model.parameters().len() as u64;
+    let training = TrainingMemory::new(config, batch, compute).total().saturating_sub(weights);
+    let sampling = SamplingMemory::new(config, options.places, options.context, compute).total();
+    let reference = weights + scoring_memory(config, batch, batch, compute);
+    training + sampling + if options.algorithm.needs_reference() { reference } else { 0 }
 }
 
 /// States the memory that runs may plan with, in bytes, instead of what the machine has.

@@ -183,7 +183,7 @@ impl Model {
             let mut graph = Graph::training(workspace, self.weights(), gradient);
             let x = self.hidden(&mut graph, &batch.tokens, &batch.positions, Context::Documents(&batch.segments));
             let output = self.layout.output();
-            let losses = graph.weighed_cross_entropy(x, output, value_head, &batch.targets, &batch.weights, loss);
+            let losses = graph.weighted_cross_entropy(x, output, value_head, &batch.targets, &batch.weights, loss);
             graph.backward();
             losses
         })

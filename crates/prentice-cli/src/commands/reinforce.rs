@@ -6,11 +6,9 @@ use std::time::{Duration, Instant};
 
 use prentice_base::{ContentHash, Event, Seed, StageKey, Task, digest_json};
 use prentice_environment::Workshop;
-use prentice_model::{Compute, Model};
 use prentice_train::{
     objective::algorithm::{Algorithm, Kl, KlEstimator, KlPlace, NAMES},
     optimiser::AdamWOptions,
-    plan::{SamplingMemory, TrainingMemory, scoring_memory},
     pretrain::Budget,
     rl::{
         command::{CommandRewards, Prompt},
@@ -59,9 +57,9 @@ pub fn run(session: &Session, arguments: Rl) -> Result<(), CliError> {
     if let Some((option, _)) = amounts.iter().find(|(_, amount)| *amount == 0) {
         return Err(usage(format!("{option} 0 leaves nothing to learn from"), "give a number above 0"));
     }
-    if !(arguments.reward_seconds.is_finite() && arguments.reward_seconds > 0.0) {
-        let message = format!("--reward-seconds {} leaves no time to judge", arguments.reward_seconds);
-        return Err(usage(message, "give a number above 0"));
+    if !(arguments.reward_seconds > 0.0 && arguments.reward_seconds <= A_DAY) {
+        let message = format!("--reward-seconds {} is no time to judge in", arguments.reward_seconds);
+        return Err(usage(message, "give a number above 0, at most 86400"));
     }
     let compute = defaults::compute(arguments.arithmetic)?;
     let (mut model, vocabulary) = learn::open(&arguments.model)?;
@@ -101,7 +99,7 @@ pub fn run(session: &Session, arguments: Rl) -> Result<(), CliError> {
         checkpoint_every: arguments.checkpoint_every,
         seed: Seed(arguments.seed),
     };
-    let planned = budget::held_now() + memory(&options, &model, compute);
+    let planned = budget::held_now() + budget::reinforcement_memory(&options, &model, compute);
     session.emit(Event::Plan(json!({
         "model": {
             "parameters": model.parameters().len(),
@@ -144,7 +142,7 @@ pub fn run(session: &Session, arguments: Rl) -> Result<(), CliError> {
     // The head was there to learn by; what is left is a model as any other.
     tuned.model = tuned.model.without_value_head();
     let (seconds, figures) = (tuned.state.seconds, figures(&tuned.state));
-    if !tuned.state.curve.is_empty() && tuned.state.curve.iter().all(|point| point.flat_groups == 1.0) {
+    if !tuned.state.curve.is_empty() && tuned.state.curve.iter().all(|point| point.gradient_norm == 0.0) {
         let message = "in no group did attempts differ in their reward, so nothing was learnt: give tasks that the model \
                        solves sometimes, or train it on examples first";
         session.emit(Event::Warning { message: message.to_owned() });
@@ -199,17 +197,6 @@ impl Source {
     }
 }
 
-/// What reinforcement learning takes beside the model itself, in bytes.
-fn memory(options: &RlOptions, model: &Model, compute: Compute) -> u64 {
-    let config = model.config();
-    let batch = options.tokens_a_batch.max(options.context);
-    let weights = 4 * model.parameters().len() as u64;
-    let training = TrainingMemory::new(config, batch, compute).total().saturating_sub(weights);
-    let sampling = SamplingMemory::new(config, options.places, options.context, compute).total();
-    let reference = weights + scoring_memory(config, batch, batch, compute);
-    training + sampling + if options.algorithm.needs_reference() { reference } else { 0 }
-}
-
 /// The error, with what helps where it is the user's own command that fails.
 fn explained(error: RlError, source: &Source) -> CliError {
     let is_harness = matches!(error, RlError::Rollout(RolloutError::Harness { .. }));
@@ -260,6 +247,9 @@ fn figures(state: &RlState) -> Value {
     })
 }
 
+/// The longest that a reward command may take, in seconds.
+const A_DAY: f64 = 86_400.0;
+
 fn training_budget(length: RlLength) -> Result<Budget, CliError> {
     match (length.steps, length.minutes) {
         (Some(0), _) => Err(usage("--steps 0 leaves nothing to train on", "give a number above 0")),
@@ -272,7 +262,11 @@ fn training_budget(length: RlLength) -> Result<Budget, CliError> {
 /// The preset that was named, with what was said of the divergence.
 fn algorithm(arguments: &Rl) -> Result<Algorithm, CliError> {
     let name = &arguments.algorithm;
-    let Some(mut algorithm) = Algorithm::named(name, arguments.turn_tokens) else {
+    let turns = match arguments.environment {
+        EnvironmentChoice::Once => 1,
+        EnvironmentChoice::Repair => 2,
+    };
+    let Some(mut algorithm) = Algorithm::named(name, arguments.turn_tokens * turns) else {
         return Err(usage(format!("{name:?} is no algorithm"), nearest(name, &NAMES.map(str::to_owned))));
     };
     match arguments.kl {

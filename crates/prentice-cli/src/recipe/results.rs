@@ -324,9 +324,8 @@ pub fn collect(recipe: &Recipe, ran: &[Ran]) -> Result<Results, CliError> {
         });
         if let Stage::Measure(options) = stage {
             let examined = examine(recipe, name, &options.model, ran)?;
-            let same = |(other, exams): &&mut (&Measure, Vec<Examined>)| {
-                (&other.tasks, other.environment) == (&options.tasks, options.environment)
-                    && exams[0].measured.tasks.len() == examined.measured.tasks.len()
+            let same = |(other, _): &&mut (&Measure, Vec<Examined>)| {
+                (&other.tasks, other.environment, other.count) == (&options.tasks, options.environment, options.count)
             };
             match measured.iter_mut().find(same) {
                 Some((_, exams)) => exams.push(examined),

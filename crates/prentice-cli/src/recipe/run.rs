@@ -1,13 +1,13 @@
 //! Runs the stages of a recipe, each cached by the digest of its options and of what it uses.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     fmt::Write as _,
     path::{Path, PathBuf},
     rc::Rc,
 };
 
-use prentice_base::{ContentHash, RunManifest, Seed, StageKey, Task, digest_json, files};
+use prentice_base::{ContentHash, Event, RunManifest, Seed, StageKey, Task, Verdict, digest_json, files};
 use prentice_environment::{
     Verifier, Workshop,
     families::{
@@ -19,16 +19,16 @@ use prentice_model::{BatchSampler, Model, SamplingOptions, ops::AttentionShape};
 use prentice_sandbox::Sandbox;
 use prentice_tokens::{
     EncodeOptions, TokenShard, Vocabulary,
-    chat::{Chat, ChatTemplate, ChatTokens},
+    chat::{Chat, ChatTemplate},
     encode_documents,
 };
 use prentice_train::{
     checkpoint,
-    dialogue::{EmptyResponse, OverLong, ReadOptions, read_dialogues, read_pairs},
+    dialogue::{EmptyResponse, Examples, OverLong, ReadOptions, read_dialogues, read_pairs},
     epochs::{EpochOptions, Length},
     objective::{algorithm::Algorithm, preference::Preference},
     optimiser::AdamWOptions,
-    plan,
+    plan::{self, TrainingMemory},
     prefer::{Judgements, PreferInputs, prefer},
     pretrain::{Budget, PretrainInputs, PretrainOptions, pretrain},
     rl::{
@@ -53,7 +53,7 @@ use super::{
     stages::{Demonstrate, EnvironmentName, Generate, Label, Measure, Prefer, Pretrain, Rl, Sft, Synthesize},
 };
 use crate::{
-    advice,
+    advice, budget,
     error::{CliError, ErrorKind},
     format,
     stages::{CHECKPOINTS, Context, Outcome},
@@ -286,7 +286,7 @@ impl Runner<'_> {
     fn pretrain(&mut self, name: &str, options: &Pretrain) -> Result<Ran, CliError> {
         let uses: Vec<&String> = options.texts.iter().collect();
         let (context, seed) = (self.context, self.seed(name));
-        let budget = budget(options.steps, options.minutes, self.scale);
+        let budget = budget_of(options.steps, options.minutes, self.scale);
         self.cached(name, options, &uses, "learning to write", |directory| {
             let mut texts: Vec<String> = Vec::new();
             for used in &options.texts {
@@ -309,6 +309,8 @@ impl Runner<'_> {
                 between,
                 options.context,
             );
+            let needed = TrainingMemory::new(&config, 8 * options.context, context.compute).total();
+            budget::check_memory(budget::held_now() + needed, "lower `hidden`, `layers` or `context`")?;
             let training = PretrainOptions {
                 budget,
                 batch_rows: 8,
@@ -357,7 +359,9 @@ impl Runner<'_> {
             let (initial, vocabulary) = self.model(&options.model)?;
             let mut examples = Vec::new();
             for used in &options.examples {
-                examples.extend(examples_of(&self.result(used).directory.join(EXAMPLES), &vocabulary, &initial)?);
+                let path = self.result(used).directory.join(EXAMPLES);
+                let read = read_dialogues(&path, &plain(&vocabulary), &reading(&initial)).map_err(advice::examples)?;
+                examples.extend(kept(context, &path, read));
             }
             let training = EpochOptions {
                 length,
@@ -369,6 +373,8 @@ impl Runner<'_> {
                 checkpoint_every: 0,
                 seed,
             };
+            let needed = TrainingMemory::new(initial.config(), options.tokens_a_batch, context.compute).total();
+            budget::check_memory(budget::held_now() + needed, "lower `tokens_a_batch`")?;
             let inputs = SftInputs { examples: &examples, vocabulary: &vocabulary, initial };
             let tuned = sft(inputs, &training, context.compute, &directory.join(CHECKPOINTS), context.events)
                 .map_err(advice::fine_tuning)?;
@@ -420,10 +426,9 @@ impl Runner<'_> {
         };
         self.cached(name, options, &[&options.model, &options.pairs], "learning from pairs", |directory| {
             let (initial, vocabulary) = self.model(&options.model)?;
-            let chat = plain(&vocabulary);
-            let pairs = read_pairs(&self.result(&options.pairs).directory.join(PAIRS), &chat, &reading(&initial))
-                .map_err(advice::examples)?
-                .examples;
+            let path = self.result(&options.pairs).directory.join(PAIRS);
+            let read = read_pairs(&path, &plain(&vocabulary), &reading(&initial)).map_err(advice::examples)?;
+            let pairs = kept(context, &path, read);
             let training = EpochOptions {
                 length,
                 tokens_a_batch: options.tokens_a_batch,
@@ -459,7 +464,7 @@ impl Runner<'_> {
         let mut uses: Vec<&String> = options.tasks.iter().collect();
         uses.push(&options.model);
         let (context, workshop) = (self.context, self.workshop()?);
-        let budget = budget(options.steps, options.minutes, self.scale);
+        let budget = budget_of(options.steps, options.minutes, self.scale);
         let algorithm = Algorithm::named(&options.algorithm, options.turn_tokens * options.environment.turns())
             .expect("checked when the recipe was read");
         let seed = self.seed("rl").derive("repetition", options.repetition);
@@ -492,6 +497,8 @@ impl Runner<'_> {
                 checkpoint_every: 0,
                 seed,
             };
+            let needed = budget::reinforcement_memory(&training, &initial, context.compute);
+            budget::check_memory(budget::held_now() + needed, "pre-train a model with a shorter `context`")?;
             let environment = environment(options.environment, &tasks, &broken, &workshop);
             let inputs = RlInputs { initial, vocabulary: &vocabulary, tasks: digest_json(&tasks) };
             let tuned = Judges::with(&*environment, rayon::current_num_threads(), |judges| {
@@ -659,7 +666,7 @@ fn length(steps: Option<u64>, minutes: Option<f64>, epochs: Option<u64>, scale: 
 }
 
 /// The same for training that knows no epochs.
-fn budget(steps: Option<u64>, minutes: Option<f64>, scale: f64) -> Budget {
+fn budget_of(steps: Option<u64>, minutes: Option<f64>, scale: f64) -> Budget {
     match length(steps, minutes, None, scale) {
         Length::Steps(steps) | Length::Epochs(steps) => Budget::Steps(steps),
         Length::Seconds(seconds) => Budget::Seconds(seconds),
@@ -718,35 +725,52 @@ fn reading(model: &Model) -> ReadOptions {
     ReadOptions { max_tokens, over_long: OverLong::Drop, empty: EmptyResponse::Skip }
 }
 
-fn examples_of(path: &Path, vocabulary: &Vocabulary, model: &Model) -> Result<Vec<ChatTokens>, CliError> {
-    let chat = plain(vocabulary);
-    Ok(read_dialogues(path, &chat, &reading(model)).map_err(advice::examples)?.examples)
+/// The examples of a file. What is left out is counted.
+fn kept<E>(context: &Context, path: &Path, read: Examples<E>) -> Vec<E> {
+    for (count, why) in [(read.empty, "with an empty response"), (read.dropped, "longer than the model's context")] {
+        if count > 0 {
+            let message = format!("{}: {} {why} left out", path.display(), format::counted(count, "line"));
+            (context.events)(Event::Warning { message });
+        }
+    }
+    read.examples
 }
 
 /// A baseline that has learnt nothing: the response to the nearest prompt, by common runs of five characters.
 fn copied(examples: &Path, tasks: &[Task], workshop: &Workshop) -> Result<Measured, CliError> {
-    let runs =
-        |text: &str| -> std::collections::HashSet<Vec<u8>> { text.as_bytes().windows(5).map(<[u8]>::to_vec).collect() };
+    let runs = |text: &str| -> HashSet<u64> {
+        let word = |run: &[u8]| run.iter().fold(0, |word, byte| word << 8 | u64::from(*byte));
+        text.as_bytes().windows(5).map(word).collect()
+    };
     let mut known = Vec::new();
     for line in String::from_utf8_lossy(&files::read(examples)?).lines() {
         let value: Value = serde_json::from_str(line)?;
-        let text = |key: &str| value[key].as_str().unwrap_or_default().to_owned();
-        known.push((runs(&text("prompt")), text("response")));
+        if let (Some(prompt), Some(response)) = (value["prompt"].as_str(), value["response"].as_str()) {
+            known.push((runs(prompt), response.to_owned()));
+        }
+    }
+    if known.is_empty() {
+        let message = format!("{} has no prompts with responses to copy", examples.display());
+        return Err(CliError::new(ErrorKind::Usage, message).hint("measure a stage that does \"label\""));
     }
     let mut verifier = Verifier::new(workshop);
     let mut results = Vec::new();
     for task in tasks {
         let wanted = runs(verified::prompt(task));
-        let likeness = |(other, _): &&(std::collections::HashSet<Vec<u8>>, String)| {
+        let likeness = |(other, _): &&(HashSet<u64>, String)| {
             let common = wanted.intersection(other).count();
             // Jaccard, as a whole number that compares exactly.
             (common as u64 * 1_000_000) / (wanted.len() + other.len() - common).max(1) as u64
         };
         let response = known.iter().max_by_key(likeness).map(|(_, response)| response.clone()).unwrap_or_default();
         let examined = verifier.examine(task, &response);
+        if let Verdict::InfrastructureError { detail } = examined.hidden {
+            let message = format!("task {} cannot be judged: {detail}", task.id);
+            return Err(CliError::new(ErrorKind::Environment, message).hint("run `prentice sandbox doctor`"));
+        }
         results.push(TaskResult {
             task: task.id.clone(),
-            greedy: examined.hidden == prentice_base::Verdict::Pass,
+            greedy: examined.hidden == Verdict::Pass,
             solved: 0,
             visible: 0,
             loopholes: 0,

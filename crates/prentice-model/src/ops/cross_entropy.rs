@@ -17,7 +17,7 @@ const ROWS: usize = 512;
 pub struct TokenLosses {
     /// Natural logarithm of the probability of each row's target; 0 where the weight is 0.
     pub log_probabilities: Vec<f32>,
-    /// The most probable token of each row.
+    /// The most probable token of each row; not looked for where the loss is known before the scores, in training.
     pub most_probable: Vec<u32>,
     /// Sum of the weights.
     pub weight: f64,
@@ -84,7 +84,7 @@ impl Graph<'_> {
     /// whose weight is 0 are not scored, and their derivative by the log-probability is not read.
     ///
     /// Logits are computed twice, before and after the answer, which costs less than keeping them.
-    pub fn weighed_cross_entropy(
+    pub fn weighted_cross_entropy(
         &mut self,
         x: Tensor,
         weight: Parameter,
@@ -306,7 +306,7 @@ mod tests {
             };
             let (targets, weights) = ([36, 0, 7, 1], [1.0, 1.0, 0.0, 1.0]);
             if is_training {
-                graph.weighed_cross_entropy(x, p[1], Some(head), &targets, &weights, |scores, values| {
+                graph.weighted_cross_entropy(x, p[1], Some(head), &targets, &weights, |scores, values| {
                     loss(&scores.log_probabilities, values)
                 });
             } else {

@@ -14,7 +14,7 @@
 use std::{path::Path, time::Instant};
 
 use prentice_base::{ContentHash, Event, Events, Seed};
-use prentice_model::{Batch, BatchSampler, Compute, Model, SamplingOptions, Workspace};
+use prentice_model::{Batch, BatchSampler, Compute, ContextError, Model, SamplingOptions, Workspace};
 use prentice_tokens::Vocabulary;
 use rand::Rng as _;
 use serde::{Deserialize, Serialize};
@@ -95,8 +95,10 @@ pub struct RlState {
     pub curve: Vec<RlPoint>,
     /// Solve rates of the tasks.
     pub curriculum: Curriculum,
-    /// Attempts so far.
+    /// Attempts that were learnt from so far.
     pub attempts: u64,
+    /// Tokens that the policy wrote in them.
+    pub tokens: u64,
     /// Time spent, in seconds.
     pub seconds: f64,
 }
@@ -122,7 +124,7 @@ pub struct RlPoint {
     pub truncated: f32,
     /// Share of groups without variance, which teach nothing.
     pub flat_groups: f32,
-    /// Share of attempts that differ from every other at their task.
+    /// Different texts at a task, as a share of the attempts.
     pub distinct: f32,
     /// Share of policy tokens that were clipped.
     pub clip_fraction: f32,
@@ -216,6 +218,13 @@ pub fn reinforce(
     events: Events,
 ) -> Result<Tuned<RlState>, RlError> {
     let tasks = judges.environment().len();
+    let is_nothing = match options.budget {
+        Budget::Steps(amount) | Budget::Tokens(amount) => amount == 0,
+        Budget::Seconds(seconds) => !(seconds.is_finite() && seconds > 0.0),
+    };
+    if is_nothing {
+        return Err(RlError::NothingToDo("budget"));
+    }
     let amounts = [
         ("number of tasks", tasks),
         ("number of groups", options.groups),
@@ -231,6 +240,7 @@ pub fn reinforce(
     if options.algorithm.needs_values() && initial.value_head().is_none() {
         return Err(RlError::NoValueHead);
     }
+    check_prompts(judges.environment(), vocabulary, options.context.min(initial.config().max_position_embeddings))?;
     let identity = identity(options, tasks_digest, vocabulary, &initial, compute);
     let reference = options.algorithm.needs_reference().then(|| initial.clone());
     let mut run = FineTuning::<RlState>::open(directory, identity, initial, options.optimiser, events)?;
@@ -249,11 +259,7 @@ pub fn reinforce(
     let (started, before) = (Instant::now(), run.state.seconds);
     let is_over = |run: &FineTuning<RlState>| match options.budget {
         Budget::Steps(steps) => run.step >= steps,
-        Budget::Tokens(tokens) => {
-            run.state.curve.iter().map(|point| f64::from(point.length)).sum::<f64>()
-                * (options.groups * options.group_size) as f64
-                >= tokens as f64
-        }
+        Budget::Tokens(tokens) => run.state.tokens >= tokens,
         Budget::Seconds(seconds) => run.state.seconds >= seconds,
     };
     while !is_over(&run) {
@@ -281,6 +287,19 @@ pub fn reinforce(
     Ok(run.finish(vocabulary)?)
 }
 
+/// Checks that every prompt leaves room for an answer: a task may be drawn late in a run.
+fn check_prompts(environment: &dyn Environment, vocabulary: &Vocabulary, context: usize) -> Result<(), RolloutError> {
+    for task in 0..environment.len() {
+        // The start of text stands before it.
+        let tokens = 1 + vocabulary.encode(environment.prompt(task)).len();
+        if tokens > context {
+            let task = environment.name(task).to_owned();
+            return Err(RolloutError::Prompt { task, error: ContextError { tokens, context } });
+        }
+    }
+    Ok(())
+}
+
 struct Learner<'a> {
     options: &'a RlOptions,
     vocabulary: &'a Vocabulary,
@@ -294,7 +313,10 @@ struct Learner<'a> {
 /// An attempt, with what it is trained by.
 struct Lesson {
     rollout: Rollout,
+    /// What is learnt from, which may be a coin's.
     reward: f64,
+    /// Whether that counts as a success.
+    succeeded: bool,
     reference: Option<Vec<f32>>,
     /// Values at sampling time.
     values: Option<Vec<f32>>,
@@ -305,17 +327,8 @@ impl Learner<'_> {
         let began = Instant::now();
         let options = self.options;
         let mut point = RlPoint { step: run.step + 1, ..RlPoint::default() };
-        let rollouts = self.sample(run, judges, &mut point)?;
-        let mut coin = options.seed.derive("coin", run.step).rng();
+        let mut lessons = self.sample(run, judges, &mut point)?;
         let rollout_seconds = began.elapsed();
-        let mut lessons = Vec::with_capacity(rollouts.len());
-        for rollout in rollouts {
-            let reward = match options.reward {
-                Reward::Verified => rollout.outcome.reward,
-                Reward::Random => f64::from(coin.next_u32() & 1),
-            };
-            lessons.push(Lesson { rollout, reward, reference: None, values: None });
-        }
         self.score_before(run, &mut lessons);
         let rewarded: Vec<Rewarded> = lessons
             .iter()
@@ -350,12 +363,16 @@ impl Learner<'_> {
                 point.gradient_norm =
                     run.update(&mut self.workspace, &mut self.gradient, learning_rate, update.loss, &batch)? as f32;
                 figures += update;
+                // One step, however many updates.
+                run.step = step - 1;
             }
         }
         run.step = step;
         self.sampler.parameters_changed();
         let updates = (options.epochs * options.mini_batches) as f64;
         run.state.attempts += lessons.len() as u64;
+        run.state.tokens +=
+            lessons.iter().map(|lesson| lesson.rollout.written.iter().filter(|own| **own).count() as u64).sum::<u64>();
         self.note(&lessons, &mut point);
         point.loss = (figures.loss / updates) as f32;
         point.clip_fraction = (figures.clip_fraction / updates) as f32;
@@ -372,12 +389,14 @@ impl Learner<'_> {
         run: &mut FineTuning<RlState>,
         judges: &mut Judges,
         point: &mut RlPoint,
-    ) -> Result<Vec<Rollout>, RlError> {
+    ) -> Result<Vec<Lesson>, RlError> {
         let options = self.options;
+        let mut coin = options.seed.derive("coin", run.step).rng();
         let rounds = options.algorithm.dynamic_sampling.map_or(1, |dynamic| dynamic.rounds.max(1));
         let sampling = SamplingOptions { temperature: 1.0, top_k: 0, top_p: 1.0, seed: Seed(0) };
         let rollout_options = RolloutOptions { turn_tokens: options.turn_tokens, sampling };
-        let (mut kept, mut flat, mut seen): (Vec<Rollout>, usize, Vec<usize>) = (Vec::new(), 0, Vec::new());
+        let (mut kept, mut left): (Vec<Lesson>, Vec<Lesson>) = (Vec::new(), Vec::new());
+        let (mut flat, mut seen): (usize, Vec<usize>) = (0, Vec::new());
         for round in 0..rounds {
             let missing = options.groups - kept.len() / options.group_size;
             if missing == 0 {
@@ -396,23 +415,33 @@ impl Learner<'_> {
             let wanted: Vec<Wanted> = drawn.iter().flat_map(attempts).collect();
             let rollouts = roll_out(&run.model, self.vocabulary, &mut self.sampler, judges, &wanted, &rollout_options)?;
             seen.extend(drawn);
-            let mut left = Vec::new();
-            for group in rollouts.chunks(options.group_size) {
-                let solved = group.iter().filter(|rollout| rollout.outcome.solved).count();
-                run.state.curriculum.note(group[0].task, solved, group.len());
-                let rewards: Vec<f64> = group.iter().map(|rollout| rollout.outcome.reward).collect();
+            left.clear();
+            let mut rollouts = rollouts.into_iter().peekable();
+            while rollouts.peek().is_some() {
+                let group: Vec<Lesson> = rollouts
+                    .by_ref()
+                    .take(options.group_size)
+                    .map(|rollout| {
+                        // The coin takes the verdict's place everywhere, or the control would be steered by verdicts.
+                        let heads = coin.next_u32() & 1 == 1;
+                        let (reward, succeeded) = match options.reward {
+                            Reward::Verified => (rollout.outcome.reward, rollout.outcome.solved),
+                            Reward::Random => (f64::from(u8::from(heads)), heads),
+                        };
+                        Lesson { rollout, reward, succeeded, reference: None, values: None }
+                    })
+                    .collect();
+                let succeeded = group.iter().filter(|lesson| lesson.succeeded).count();
+                run.state.curriculum.note(group[0].rollout.task, succeeded, group.len());
+                let rewards: Vec<f64> = group.iter().map(|lesson| lesson.reward).collect();
                 let is_flat = !varies(&rewards);
                 flat += usize::from(is_flat);
-                if is_flat && rounds > 1 {
-                    left.extend_from_slice(group);
-                } else {
-                    kept.extend_from_slice(group);
-                }
+                if is_flat && rounds > 1 { left.extend(group) } else { kept.extend(group) }
             }
-            // After the last round the step is taken with what there is.
-            if kept.is_empty() && round + 1 == rounds {
-                kept = left;
-            }
+        }
+        // The step is taken with what there is.
+        if kept.is_empty() {
+            kept = left;
         }
         point.flat_groups = flat as f32 / seen.len().max(1) as f32;
         Ok(kept)

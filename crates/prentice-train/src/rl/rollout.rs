@@ -167,8 +167,8 @@ pub fn roll_out(
             sampled[request] = tokens;
         };
         sampler.sample(model, &requests, &options.sampling, |id| id == end, done).map_err(|error| {
-            let longest = wanted.iter().max_by_key(|one| environment.prompt(one.task).len());
-            let task = longest.map(|one| environment.name(one.task).to_owned()).unwrap_or_default();
+            let longest = drafts.iter().max_by_key(|draft| draft.prompt);
+            let task = longest.map(|draft| environment.name(draft.wanted.task).to_owned()).unwrap_or_default();
             RolloutError::Prompt { task, error }
         })?;
         for (number, tokens) in open.iter().zip(sampled) {

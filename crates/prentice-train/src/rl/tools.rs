@@ -92,8 +92,8 @@ impl<'t> Command<'t> {
         }
         let edit = turn.strip_prefix("edit ").and_then(|rest| rest.split_once(' '));
         match edit.and_then(|(line, text)| Some((line.parse().ok()?, text))) {
-            Some((line, text)) => Self::Edit(line, text.trim_end()),
-            None => Self::Unknown,
+            Some((line, text)) if !text.trim_end().contains('\n') => Self::Edit(line, text.trim_end()),
+            _ => Self::Unknown,
         }
     }
 }
@@ -171,6 +171,7 @@ mod tests {
             ("edit 2     return x ", Command::Edit(2, "    return x")),
             ("edit x     return x", Command::Unknown),
             ("edit 2", Command::Unknown),
+            ("edit 2 a\nb", Command::Unknown),
             ("delete 2", Command::Unknown),
             ("", Command::Unknown),
         ] {
