@@ -133,10 +133,10 @@ fn recipes_that_cannot_be_meant_are_refused() {
         (
             stage("depth = [1, 2]\n"),
             expect![[r#"
-            error: recipe.toml: stage `tasks`: `depth` is no key that is known here
-            hint: did you mean `depths`? Known are: family, language, train, test, depths, domains, apart_from
-            exit code 2
-        "#]],
+                error: recipe.toml: stage `tasks`: `depth` is no key that is known here
+                hint: did you mean `depths`? Known are: family, language, train, test, depths, domains
+                exit code 2
+            "#]],
         ),
         (
             stage("depths = [2, 1]\n"),
@@ -192,7 +192,7 @@ fn recipes_that_cannot_be_meant_are_refused() {
             ),
             expect![[r#"
                 error: recipe.toml: stage `b`: it does not say how long
-                hint: give `steps` or `minutes`
+                hint: give `steps`, `minutes` or another length that this kind of stage knows
                 exit code 2
             "#]],
         ),
@@ -208,7 +208,11 @@ fn recipes_that_cannot_be_meant_are_refused() {
         ),
         (
             stage("[[stage]]\nname = \"m\"\ndoes = \"measure\"\nmodel = \"tasks\"\ntasks = \"tasks\"\n"),
-            expect![[r#""#]],
+            expect![[r#"
+                error: recipe.toml: stage `m` needs a model or examples of `tasks`, which gives tasks
+                hint: name a stage that gives a model or examples
+                exit code 2
+            "#]],
         ),
     ];
     for (text, expected) in table {

@@ -110,6 +110,7 @@ fn options(algorithm: &str, steps: u64) -> RlOptions {
         tokens_a_batch: 200,
         learning_rate: 1e-2,
         warmup_steps: 2,
+        decay_share: 0.3,
         optimiser: AdamWOptions { weight_decay: 0.0, ..AdamWOptions::default() },
         curriculum: true,
         reward: Reward::Verified,

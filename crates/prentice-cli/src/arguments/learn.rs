@@ -219,6 +219,10 @@ pub struct Rl {
     #[arg(long, default_value_t = 5, value_name = "N")]
     pub warmup: u64,
 
+    /// Share of the run, at its end, over which the learning rate falls
+    #[arg(long, default_value_t = 1.0, value_name = "SHARE", allow_negative_numbers = true)]
+    pub decay_share: f64,
+
     /// In what the model acts
     #[arg(long, value_enum, default_value_t = EnvironmentChoice::Once, value_name = "NAME")]
     pub environment: EnvironmentChoice,

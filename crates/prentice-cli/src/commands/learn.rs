@@ -59,8 +59,8 @@ pub fn learning_rate(given: Option<f64>, learning: Learning, model: &Model) -> R
     }
     let at_128 = match learning {
         Learning::Examples => 3e-3,
-        Learning::Judgements => 2e-4,
-        Learning::Rewards => 4e-4,
+        Learning::Judgements => 6e-5,
+        Learning::Rewards => 6e-4,
     };
     let full = at_128 * (128.0 / model.config().hidden_size as f64).powf(1.446);
     let rate = if model.adapters().is_some() { (10.0 * full).min(5e-3) } else { full };

@@ -26,7 +26,7 @@ use crate::{
     arguments::{EnvironmentChoice, RewardChoice, Rl, RlLength},
     budget,
     commands::{
-        Session, check_minutes, eval,
+        Session, check_minutes, check_rate, eval,
         learn::{self, Learning, Run},
         lock, usage,
     },
@@ -57,6 +57,7 @@ pub fn run(session: &Session, arguments: Rl) -> Result<(), CliError> {
     if let Some((option, _)) = amounts.iter().find(|(_, amount)| *amount == 0) {
         return Err(usage(format!("{option} 0 leaves nothing to learn from"), "give a number above 0"));
     }
+    check_rate("--decay-share", arguments.decay_share)?;
     if !(arguments.reward_seconds > 0.0 && arguments.reward_seconds <= A_DAY) {
         let message = format!("--reward-seconds {} is no time to judge in", arguments.reward_seconds);
         return Err(usage(message, "give a number above 0, at most 86400"));
@@ -88,6 +89,7 @@ pub fn run(session: &Session, arguments: Rl) -> Result<(), CliError> {
         tokens_a_batch: arguments.tokens_a_batch,
         learning_rate,
         warmup_steps: arguments.warmup,
+        decay_share: arguments.decay_share,
         // Decay would pull towards zero, whatever is rewarded.
         optimiser: AdamWOptions { weight_decay: 0.0, ..AdamWOptions::default() },
         curriculum: !arguments.no_curriculum,

@@ -346,12 +346,14 @@ impl Runner<'_> {
     fn sft(&mut self, name: &str, options: &Sft) -> Result<Ran, CliError> {
         let mut uses: Vec<&String> = options.examples.iter().collect();
         uses.push(&options.model);
-        uses.extend(&options.as_long_as);
+        uses.extend(options.as_long_as.iter().chain(&options.less));
         let (context, seed) = (self.context, self.seed(name));
         let length = match &options.as_long_as {
             Some(other) => {
                 let seconds = self.result(other).manifest.summary["seconds"].as_f64();
-                Length::Seconds(seconds.expect("stages that train say how long they took"))
+                let less = options.less.as_ref().map_or(0.0, |other| self.result(other).manifest.seconds);
+                // A control that has nothing left takes a moment all the same.
+                Length::Seconds((seconds.expect("stages that train say how long they took") - less).max(1.0))
             }
             None => length(options.steps, options.minutes, options.epochs, self.scale),
         };
@@ -485,11 +487,12 @@ impl Runner<'_> {
                 group_size: options.group_size,
                 turn_tokens: options.turn_tokens,
                 context: initial.config().max_position_embeddings,
-                epochs: 1,
-                mini_batches: 1,
+                epochs: options.epochs,
+                mini_batches: options.mini_batches,
                 tokens_a_batch: 8192,
                 learning_rate: options.learning_rate,
                 warmup_steps: 5,
+                decay_share: options.decay_share,
                 optimiser: AdamWOptions { weight_decay: 0.0, ..AdamWOptions::default() },
                 curriculum: options.curriculum,
                 reward: options.reward,

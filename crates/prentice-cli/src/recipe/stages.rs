@@ -60,6 +60,7 @@ impl Stage {
                 uses.push((&options.model, &[Model]));
                 uses.extend(options.examples.iter().map(|name| (name, &[Examples][..])));
                 uses.extend(options.as_long_as.iter().map(|name| (name, &[Model][..])));
+                uses.extend(options.less.iter().map(|name| (name, &[Examples, Model][..])));
             }
             Stage::Synthesize(options) | Stage::Pair(options) => {
                 uses.extend([(&options.model, &[Model][..]), (&options.tasks, &[Tasks])]);
@@ -156,7 +157,9 @@ impl Stage {
                     let is_wrong = !(1..=32).contains(&options.layers);
                     is_wrong.then(|| (format!("layers = {}", options.layers), "give a number from 1 to 32"))
                 }),
-            Stage::Sft(options) => length(options.steps, options.minutes, options.epochs, options.as_long_as.is_some())
+            Stage::Sft(options) => (options.less.is_some() && options.as_long_as.is_none())
+                .then(|| ("less has nothing to take from".to_owned(), "give `as_long_as`, too"))
+                .or_else(|| length(options.steps, options.minutes, options.epochs, options.as_long_as.is_some()))
                 .or_else(|| positive("learning_rate", options.learning_rate))
                 .or_else(|| count("tokens_a_batch", options.tokens_a_batch)),
             Stage::Synthesize(options) | Stage::Pair(options) => count("count", options.count)
@@ -169,6 +172,9 @@ impl Stage {
                 .or_else(|| length(options.steps, options.minutes, None, false))
                 .or_else(|| positive("learning_rate", options.learning_rate))
                 .or_else(|| depths(options.depths))
+                .or_else(|| share("decay_share", options.decay_share))
+                .or_else(|| count("epochs", options.epochs))
+                .or_else(|| count("mini_batches", options.mini_batches))
                 .or_else(|| count("groups", options.groups))
                 .or_else(|| count("group_size", options.group_size))
                 .or_else(|| count("turn_tokens", options.turn_tokens)),
@@ -323,6 +329,8 @@ pub struct Sft {
     pub epochs: Option<u64>,
     /// As many seconds as that training stage took: for controls of equal compute.
     pub as_long_as: Option<String>,
+    /// Less what that stage took, such as the sampling that made the examples.
+    pub less: Option<String>,
     /// Tokens of a step.
     #[serde(default = "four_thousand")]
     pub tokens_a_batch: usize,
@@ -407,9 +415,18 @@ pub struct Rl {
     /// Most tokens of a turn.
     #[serde(default = "ninety_six")]
     pub turn_tokens: usize,
+    /// How often the attempts of a step are gone over.
+    #[serde(default = "once")]
+    pub epochs: usize,
+    /// In how many updates each time.
+    #[serde(default = "once")]
+    pub mini_batches: usize,
     /// Peak learning rate.
     #[serde(default = "policy_rate")]
     pub learning_rate: f64,
+    /// Share of the run, at its end, over which the rate falls.
+    #[serde(default = "all_of_it")]
+    pub decay_share: f64,
     /// Whether tasks that are solved sometimes are preferred.
     #[serde(default = "yes")]
     pub curriculum: bool,
@@ -461,6 +478,14 @@ fn everything() -> [f64; 3] {
     [1.0; 3]
 }
 
+fn all_of_it() -> f64 {
+    1.0
+}
+
+fn once() -> usize {
+    1
+}
+
 fn four() -> usize {
     4
 }
@@ -506,11 +531,11 @@ fn fine_tuning_rate() -> f64 {
 }
 
 fn preference_rate() -> f64 {
-    2e-4
+    6e-5
 }
 
 fn policy_rate() -> f64 {
-    4e-4
+    6e-4
 }
 
 fn dpo() -> String {

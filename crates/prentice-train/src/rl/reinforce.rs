@@ -72,8 +72,10 @@ pub struct RlOptions {
     pub tokens_a_batch: usize,
     /// Peak learning rate.
     pub learning_rate: f64,
-    /// Steps of linear warm-up; afterwards the rate is constant.
+    /// Steps of linear warm-up.
     pub warmup_steps: u64,
+    /// Share of the run, at its end, over which the rate falls linearly to a fiftieth of its peak.
+    pub decay_share: f64,
     /// Constants of the optimiser.
     pub optimiser: AdamWOptions,
     /// Whether tasks that are solved sometimes are preferred.
@@ -86,6 +88,20 @@ pub struct RlOptions {
     pub checkpoint_every: u64,
     /// For tasks and samples.
     pub seed: Seed,
+}
+
+impl RlOptions {
+    /// The factor on the peak rate at `step`, from 0.
+    fn factor(&self, step: u64, state: &RlState) -> f64 {
+        let progress = match self.budget {
+            Budget::Steps(steps) => (step + 1) as f64 / steps as f64,
+            Budget::Tokens(tokens) => state.tokens as f64 / tokens as f64,
+            Budget::Seconds(seconds) => state.seconds / seconds,
+        };
+        let rising = ((step + 1) as f64 / self.warmup_steps.max(1) as f64).min(1.0);
+        let falling = ((1.0 - progress) / self.decay_share.max(1e-9)).clamp(0.02, 1.0);
+        rising.min(falling)
+    }
 }
 
 /// What a run remembers beside weights and optimiser.
@@ -342,8 +358,7 @@ impl Learner<'_> {
             })
             .collect();
         let credits = advantages(&options.algorithm, &rewarded)?;
-        let learning_rate =
-            options.learning_rate * ((run.step + 1) as f64 / options.warmup_steps.max(1) as f64).min(1.0);
+        let learning_rate = options.learning_rate * options.factor(run.step, &run.state);
         let mut figures = PolicyFigures::default();
         let step = run.step + 1;
         // A whole step is one update of the run's count; mini-batches and epochs are within it.
