@@ -450,7 +450,7 @@ fn a_disk_that_is_full() {
 
     // The next run with room continues where the last one stopped, and ends well.
     let summary = sandbox.summary("quickstart tree --minutes 0.02 --layers 2 --out out");
-    assert_eq!(summary["reused"], serde_json::json!(["corpus", "tokens"]));
+    assert_eq!(summary["reused"], serde_json::json!(["corpus", "tokens", "execution"]));
 
     let full = sandbox.shell("exec >/dev/full", "corpus explain out/runs/corpus-*").output().unwrap();
     let stderr = String::from_utf8_lossy(&full.stderr).into_owned();
@@ -1202,7 +1202,7 @@ fn nothing_sensible_to_learn_from() {
 
         $ prentice model sft --model base/model --examples long.jsonl --over-long fail --out out
         error: long.jsonl, line 2: the example has 5203 tokens, at most 1024 are allowed
-        hint: have over-long examples dropped or truncated, or raise the limit
+        hint: have over-long examples dropped or truncated
         exit code 2
 
         $ prentice model sft --model base/model --examples good.jsonl --template chatlm --out out
@@ -1326,8 +1326,8 @@ fn nothing_sensible_to_learn_from() {
         exit code 2
 
         $ prentice model rl --model base/model --tasks prompts.jsonl --steps 1 --reward-command true --reward-seconds 0 --out out
-        error: --reward-seconds 0 leaves no time to judge
-        hint: give a number above 0
+        error: --reward-seconds 0 is no time to judge in
+        hint: give a number above 0, at most 86400
         exit code 2
 
         $ prentice model rl --model base/model --tasks prompts.jsonl --steps 1 --reward-command true --environment repair --out out
