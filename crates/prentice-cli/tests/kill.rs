@@ -91,7 +91,7 @@ fn reinforcement_learning_that_is_killed_at_five_points_ends_with_the_same_check
         let is_over = |line: &Value| line["event"] == "policy_step" && line["step"].as_u64() >= Some(after);
         let found = after == 0 || lines.any(|line| is_over(&serde_json::from_str(&line.unwrap()).unwrap()));
         assert!(found, "the run ended before step {after}");
-        thread::sleep(a_step.mul_f64(random.random_range(0.0..0.9)));
+        thread::sleep(a_step.mul_f64(random.random_range(0.0..0.5)));
         child.kill().unwrap();
         assert!(!child.wait().unwrap().success(), "killed too late, after step {after}");
     }
