@@ -251,6 +251,15 @@ fn observations_are_masked_and_token_ids_survive() {
 }
 
 #[test]
+fn an_attempt_may_fill_the_context_to_the_last_token() {
+    let directory = tempfile::tempdir().unwrap();
+    // The model has 64 positions; the last token that is sampled needs none.
+    let options = RlOptions { turn_tokens: 200, ..options("grpo", 2) };
+    let tuned = learn(&Letters::new(1, 0, u64::MAX), &options, directory.path(), 2).unwrap();
+    assert!(tuned.state.curve.iter().all(|point| point.truncated > 0.0), "{:?}", tuned.state.curve);
+}
+
+#[test]
 fn a_group_without_variance_changes_nothing() {
     let directory = tempfile::tempdir().unwrap();
     // One attempt a group is its own mean.

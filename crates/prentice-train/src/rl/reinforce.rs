@@ -15,7 +15,7 @@ use std::{path::Path, time::Instant};
 
 use prentice_base::{ContentHash, Event, Events, Seed};
 use prentice_model::{Batch, BatchSampler, Compute, ContextError, Model, SamplingOptions, Workspace};
-use prentice_tokens::Vocabulary;
+use prentice_tokens::{Vocabulary, chat::ChatTokens};
 use rand::Rng as _;
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +26,7 @@ use super::{
     rollout::{Rollout, RolloutError, RolloutOptions, Wanted, roll_out},
 };
 use crate::{
+    batches,
     finetune::{FineTuneError, FineTuning, Tuned, identity},
     objective::{
         ObjectiveError,
@@ -617,18 +618,17 @@ fn check_on_policy(step: u64, lesson: &Lesson, now: &[f32], environment: &dyn En
     Ok(())
 }
 
-/// Attempts as a batch in which only what the policy wrote is predicted.
+/// Attempts as a batch in which only what the policy wrote is predicted. The last token of an attempt is a target only: it
+/// may stand one beyond the last position of the model.
 fn batch_of<L: std::borrow::Borrow<Lesson>>(lessons: &[L]) -> Batch {
-    let mut batch = Batch::new(lessons.iter().map(|lesson| lesson.borrow().rollout.tokens.as_slice()));
-    batch.weights.fill(0.0);
-    for (lesson, segment) in lessons.iter().zip(batch.segments.iter()) {
-        let rollout = &lesson.borrow().rollout;
-        let first = segment.start + rollout.prompt - 1;
-        for (weight, own) in batch.weights[first..].iter_mut().zip(&rollout.written) {
-            *weight = if *own { 1.0 } else { 0.0 };
-        }
-    }
-    batch
+    let marked: Vec<ChatTokens> = lessons
+        .iter()
+        .map(|lesson| {
+            let Rollout { tokens, prompt, written, .. } = &lesson.borrow().rollout;
+            ChatTokens { ids: tokens.clone(), is_response: [&vec![false; *prompt], written.as_slice()].concat() }
+        })
+        .collect();
+    batches::batch_of(&marked)
 }
 
 /// Neighbours that together have about as many tokens; a single attempt may have more.
