@@ -501,7 +501,10 @@ fn start(tier: &str, user: Option<u32>, names: &[&str], work: &Path) -> Child {
     }
     open(work, 0o777);
     let program = work.join("attacks-test");
-    fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    // By another process: were the copy open here, a fork of a test beside this one could hold it open, and it would be
+    // too busy to be executed.
+    let copied = Command::new("cp").arg(std::env::current_exe().unwrap()).arg(&program).status().unwrap();
+    assert!(copied.success());
     open(&program, 0o755);
     for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("attacks")).unwrap() {
         let entry = entry.unwrap();

@@ -32,7 +32,10 @@ pub fn again_as_an_ordinary_user(this_test: &str) {
     let directory = tempfile::tempdir().unwrap();
     fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let program = directory.path().join("tests");
-    fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    // By another process: were the copy open here, a fork of a test beside this one could hold it open, and it would be
+    // too busy to be executed.
+    let copied = Command::new("cp").arg(std::env::current_exe().unwrap()).arg(&program).status().unwrap();
+    assert!(copied.success());
     let output = Command::new(&program)
         .args(["--skip", this_test])
         .uid(65534)
