@@ -3,7 +3,8 @@
 //! A run is a function of its options, its shards and its seed. It writes checkpoints as it goes and continues from the
 //! newest readable one; a run that was killed and resumed ends with the same bits as one that was not. A budget in time
 //! is the exception by nature: when the learning rate begins to fall, the number of steps is settled from the speed so
-//! far and recorded, and `Budget::Steps` with that number repeats the run exactly.
+//! far and recorded. `Budget::Steps` with that number repeats the run where that estimate did not fall below what was
+//! done already.
 
 use std::{
     path::{Path, PathBuf},

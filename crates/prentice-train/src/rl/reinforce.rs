@@ -32,7 +32,7 @@ use crate::{
         ObjectiveError,
         advantage::{Credit, Rewarded, advantages, varies},
         algorithm::{Algorithm, KlPlace},
-        policy::{PolicyFigures, SequenceTerms, Totals, policy_loss},
+        policy::{PolicyFigures, SequenceTerms, Totals, ValueTerms, policy_loss},
     },
     optimiser::AdamWOptions,
     pretrain::Budget,
@@ -597,8 +597,8 @@ fn value_terms<'l>(
     credit: &'l Credit,
     predicted: Option<&'l [Vec<f32>]>,
     index: usize,
-) -> Option<crate::objective::policy::ValueTerms<'l>> {
-    Some(crate::objective::policy::ValueTerms {
+) -> Option<ValueTerms<'l>> {
+    Some(ValueTerms {
         predicted: &predicted?[index],
         behaviour: lesson.values.as_deref()?,
         returns: credit.returns.as_deref()?,
