@@ -1,0 +1,1 @@
+//! Help while writing: completion that knows the repository and cites its source.

@@ -1,0 +1,1 @@
+//! The repository index: what a team's own source says, found fast.
