@@ -1,1 +1,3 @@
 //! Help while writing: completion that knows the repository and cites its source.
+
+pub mod replay;

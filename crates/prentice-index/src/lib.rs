@@ -1,1 +1,3 @@
 //! The repository index: what a team's own source says, found fast.
+
+pub mod copying;

@@ -1,0 +1,371 @@
+//! The copying model: completes lines from what the repository says elsewhere, without a neural network.
+//!
+//! Contexts of many lengths and kinds ([`state`]) are looked up in the repository ([`shelf`]), in lines that were added
+//! lately and in the current file ([`chains`]); a learnt mixture ([`mixture`]) says what comes next; beam search and a
+//! learnt ranking ([`beam`], [`rerank`]) make a line of it, with the probability that it is right.
+
+mod beam;
+mod chains;
+mod lexicon;
+mod mixer;
+mod mixture;
+mod rerank;
+mod shelf;
+mod state;
+
+use std::collections::HashMap;
+
+use prentice_base::Seed;
+use rand::Rng as _;
+use rayon::prelude::*;
+
+pub use beam::{Before, Line, Lines};
+use beam::Search;
+use chains::Chains;
+use lexicon::Vocabulary;
+pub use lexicon::{Class, Lexicon, NEWLINE, SEPARATOR, Symbol, is_word, pieces};
+pub use mixture::{Mixture, Scratch};
+use mixture::Stores;
+pub use rerank::Reranker;
+use shelf::Shelf;
+use state::{CONTEXTS, FIRST_STRUCTURE, STRUCTURES, Walker, indentation, line_below};
+pub use state::Below;
+
+/// Lines with more symbols than this are data, not code.
+const LONGEST_LINE: usize = 400;
+
+/// A file of the repository.
+#[derive(Clone, Copy, Debug)]
+pub struct Source<'a> {
+    /// Path within the repository.
+    pub path: &'a str,
+    /// Its text.
+    pub text: &'a str,
+}
+
+/// The copying model of a repository.
+#[derive(Debug)]
+pub struct CopyingModel {
+    /// Words.
+    pub lexicon: Lexicon,
+    vocabulary: Vocabulary,
+    shelf: Shelf,
+    added: Chains,
+    /// What the contexts are worth.
+    pub mixture: Mixture,
+    /// Which line is right.
+    pub reranker: Reranker,
+}
+
+/// What is noted of a position: its contexts, and what came next.
+type Note = ([u32; CONTEXTS], Symbol, u32);
+
+impl CopyingModel {
+    /// Reads a repository. The order of the files decides nothing but ties.
+    pub fn build(sources: &[Source], mixture: Mixture, reranker: Reranker) -> Self {
+        let mut lexicon = Lexicon::default();
+        let lines: Vec<Vec<SymbolLine>> = sources.iter().map(|source| read_lines(source.text, &mut lexicon)).collect();
+        let shelf = shelve(sources, &lines, &lexicon);
+        let vocabulary = Vocabulary::new(&lexicon);
+        Self { lexicon, vocabulary, shelf, added: Chains::default(), mixture, reranker }
+    }
+
+    /// Bytes of the repository's part in memory.
+    pub fn bytes(&self) -> usize {
+        self.shelf.bytes()
+    }
+
+    /// Remembers lines that were added.
+    pub fn add(&mut self, notes: &[Note]) {
+        for (contexts, successor, seen) in notes {
+            self.added.push(contexts, *successor, *seen);
+        }
+    }
+
+    fn search<'a>(&'a self, page: &'a Page) -> Search<'a> {
+        Search {
+            stores: Stores { shelf: &self.shelf, added: &self.added, file: &page.chains },
+            lexicon: &self.lexicon,
+            vocabulary: &self.vocabulary,
+            words: &page.words,
+            mixture: &self.mixture,
+            reranker: &self.reranker,
+        }
+    }
+}
+
+/// A line as symbols.
+#[derive(Clone, Debug, Default)]
+pub struct SymbolLine {
+    /// Columns before the text.
+    pub indentation: u32,
+    /// Its symbols.
+    pub symbols: Vec<Symbol>,
+}
+
+/// The lines of a text; blank ones have no symbols.
+pub fn read_lines(text: &str, lexicon: &mut Lexicon) -> Vec<SymbolLine> {
+    text.lines().map(|line| read_line(line, lexicon)).collect()
+}
+
+/// A line of text.
+pub fn read_line(line: &str, lexicon: &mut Lexicon) -> SymbolLine {
+    let (indentation, text) = indentation(line);
+    let mut symbols = Vec::new();
+    if line.len() <= 4 * LONGEST_LINE {
+        lexicon.read(text, &mut symbols);
+        symbols.truncate(LONGEST_LINE);
+    }
+    SymbolLine { indentation, symbols }
+}
+
+fn shelve(sources: &[Source], lines: &[Vec<SymbolLine>], lexicon: &Lexicon) -> Shelf {
+    struct Part {
+        symbols: Vec<Symbol>,
+        seen: Vec<u32>,
+        structures: Vec<Vec<u32>>,
+    }
+    let parts: Vec<Part> = sources
+        .par_iter()
+        .zip(lines)
+        .map(|(source, lines)| {
+            let mut part = Part { symbols: vec![SEPARATOR], seen: vec![SEPARATOR], structures: vec![vec![0]; STRUCTURES] };
+            let mut walker = Walker::new(source.path);
+            walk(&mut walker, lines, lexicon, |contexts, symbol, seen| {
+                part.symbols.push(symbol);
+                part.seen.push(seen);
+                for (hashes, hash) in part.structures.iter_mut().zip(&contexts[FIRST_STRUCTURE..]) {
+                    hashes.push(*hash);
+                }
+            });
+            part
+        })
+        .collect();
+    let symbols = parts.iter().flat_map(|part| part.symbols.iter().copied()).collect();
+    let seen = parts.iter().flat_map(|part| part.seen.iter().copied()).collect();
+    let structures = (0..STRUCTURES)
+        .into_par_iter()
+        .map(|structure| parts.iter().flat_map(|part| part.structures[structure].iter().copied()).collect())
+        .collect();
+    Shelf::build(symbols, seen, structures)
+}
+
+/// Goes through all lines, telling the contexts at each position and what comes next.
+fn walk(
+    walker: &mut Walker,
+    lines: &[SymbolLine],
+    lexicon: &Lexicon,
+    mut tell: impl FnMut(&[u32; CONTEXTS], Symbol, u32),
+) {
+    let full: Vec<&SymbolLine> = lines.iter().filter(|line| !line.symbols.is_empty()).collect();
+    for (index, line) in full.iter().enumerate() {
+        let below = full.get(index + 1).map_or(Below::default(), |next| line_below(&next.symbols));
+        walk_line(walker, line, below, lexicon, &mut tell);
+    }
+}
+
+fn walk_line(
+    walker: &mut Walker,
+    line: &SymbolLine,
+    below: Below,
+    lexicon: &Lexicon,
+    mut tell: impl FnMut(&[u32; CONTEXTS], Symbol, u32),
+) {
+    walker.begin_line(line.indentation, below);
+    for symbol in line.symbols.iter().copied().chain([NEWLINE]) {
+        let seen = walker.state.abstracted(symbol, lexicon.class(symbol));
+        tell(&walker.state.contexts(), symbol, seen);
+        if symbol != NEWLINE {
+            walker.state.push(symbol, lexicon);
+        }
+    }
+    walker.end_line(lexicon);
+}
+
+/// A file as far as it was written: what the model knows of it above a line.
+#[derive(Clone, Debug)]
+pub struct Page {
+    walker: Walker,
+    chains: Chains,
+    words: HashMap<u32, u32>,
+    last: SymbolLine,
+}
+
+impl Page {
+    /// The beginning of a file.
+    pub fn new(path: &str) -> Self {
+        Self { walker: Walker::new(path), chains: Chains::default(), words: HashMap::new(), last: SymbolLine::default() }
+    }
+
+    /// Goes on by a line, above the line `below`. Returns what may be remembered of it.
+    pub fn push(&mut self, line: &SymbolLine, below: Option<&SymbolLine>, lexicon: &Lexicon) -> Vec<Note> {
+        let mut notes = Vec::new();
+        if line.symbols.is_empty() {
+            return notes;
+        }
+        let below = below.map_or(Below::default(), |below| line_below(&below.symbols));
+        walk_line(&mut self.walker, line, below, lexicon, |contexts, symbol, seen| notes.push((*contexts, symbol, seen)));
+        for (contexts, symbol, seen) in &notes {
+            self.chains.push(contexts, *symbol, *seen);
+            if lexicon.class(*symbol) == Class::Identifier {
+                *self.words.entry(symbol >> 1).or_default() += 1;
+            }
+        }
+        self.last = line.clone();
+        notes
+    }
+
+    /// The indentation that the next line most likely has.
+    pub fn next_indentation(&self, lexicon: &Lexicon) -> u32 {
+        let opens = self.last.symbols.last().is_some_and(|symbol| {
+            lexicon.class(*symbol) == Class::Open || lexicon.word_text(*symbol >> 1) == ":"
+        });
+        self.last.indentation + if opens { 4 } else { 0 }
+    }
+
+    /// The likeliest lines after `before`, in a line that is indented so far and stands above `below`.
+    pub fn complete(
+        &self,
+        model: &CopyingModel,
+        indentation: u32,
+        before: &Before,
+        below: Option<&SymbolLine>,
+        scratch: &mut Scratch,
+    ) -> Lines {
+        let mut walker = self.walker.clone();
+        walker.begin_line(indentation, below.map_or(Below::default(), |below| line_below(&below.symbols)));
+        model.search(self).lines(&walker.state, before, scratch)
+    }
+
+    /// Learns what the contexts are worth from a line that comes next, before it is pushed. Returns how many of its
+    /// symbols were foreseen as the likeliest, and how many there were.
+    pub fn learn(
+        &self,
+        model: &mut CopyingModel,
+        line: &SymbolLine,
+        below: Option<&SymbolLine>,
+        scratch: &mut Scratch,
+    ) -> (usize, usize) {
+        let mut walker = self.walker.clone();
+        walker.begin_line(line.indentation, below.map_or(Below::default(), |below| line_below(&below.symbols)));
+        let (mut right, mut all) = (0, 0);
+        for symbol in line.symbols.iter().copied().chain([NEWLINE]) {
+            let stores = Stores { shelf: &model.shelf, added: &model.added, file: &self.chains };
+            // One word in three is learnt as if a part of it were typed already.
+            let text = model.lexicon.word_text(symbol >> 1);
+            let chance = mixer::fold(walker.state.history[0], symbol);
+            if symbol != NEWLINE && chance % 3 == 0 && text.starts_with(is_word) {
+                let typed: String = text.chars().take(1 + (chance >> 8) as usize % text.chars().count()).collect();
+                let begun = model.search(self).begun(&walker.state, &typed, symbol & 1 == 1);
+                let lexicon = &model.lexicon;
+                let fits = |seen: Symbol| seen & 1 == symbol & 1 && lexicon.word_text(seen >> 1).starts_with(&typed);
+                model.mixture.predict(&stores, &model.lexicon, &walker.state, begun.as_ref(), fits, scratch);
+                model.mixture.learn(symbol, scratch);
+            }
+            let prediction = model.mixture.predict(&stores, &model.lexicon, &walker.state, None, |_| true, scratch);
+            let best = prediction.candidates.iter().max_by(|left, right| left.1.total_cmp(&right.1));
+            right += usize::from(best.is_some_and(|(best, _)| *best == symbol));
+            all += 1;
+            model.mixture.learn(symbol, scratch);
+            if symbol != NEWLINE {
+                walker.state.push(symbol, &model.lexicon);
+            }
+        }
+        (right, all)
+    }
+
+    /// The symbols that a line may go on by are learnt by [`Page::learn`]; which line is right, by this.
+    pub fn learn_ranking(model: &mut CopyingModel, lines: &Lines, right: &str) {
+        let features: Vec<_> = lines.lines.iter().map(|line| line.features).collect();
+        let right = lines.lines.iter().position(|line| line.text == right);
+        model.reranker.learn(&features, &lines.beam, right);
+    }
+}
+
+/// Learns the weights of a mixture and a ranking on a repository alone: hunks of some files are hidden and predicted.
+///
+/// `hidden` is the share of lines that are hidden, in a sixth of the files; at most `most` of them are learnt from.
+pub fn practise(sources: &[Source], most: usize, seed: Seed) -> (Mixture, Reranker) {
+    let mut rng = seed.derive("practice", 0).rng();
+    let mut kept = Vec::new();
+    let mut practice: Vec<(usize, Vec<bool>)> = Vec::new();
+    for (index, source) in sources.iter().enumerate() {
+        if rng.next_u32() % 6 != 0 {
+            kept.push(source.text.to_owned());
+            continue;
+        }
+        let lines: Vec<&str> = source.text.lines().collect();
+        let mut hidden = vec![false; lines.len()];
+        // One file in four is new as a whole.
+        if rng.next_u32() % 4 == 0 {
+            hidden.fill(true);
+        } else {
+            let mut at = (rng.next_u32() % 20) as usize;
+            while at < lines.len() {
+                let end = (at + 1 + (rng.next_u32() % 10) as usize).min(lines.len());
+                hidden[at..end].fill(true);
+                at = end + 6 + (rng.next_u32() % 25) as usize;
+            }
+        }
+        kept.push(lines.iter().zip(&hidden).filter(|(_, hidden)| !**hidden).map(|(line, _)| format!("{line}\n")).collect());
+        practice.push((index, hidden));
+    }
+    let shown: Vec<Source> =
+        sources.iter().zip(&kept).map(|(source, text)| Source { path: source.path, text }).collect();
+    let mut model = CopyingModel::build(&shown, Mixture::default(), Reranker::default());
+    for index in (1..practice.len()).rev() {
+        practice.swap(index, (rng.next_u64() % (index as u64 + 1)) as usize);
+    }
+    let mut scratch = Scratch::default();
+    let mut learnt = 0;
+    for (index, hidden) in practice {
+        let source = sources[index];
+        let lines = read_lines(source.text, &mut model.lexicon);
+        let text: Vec<&str> = source.text.lines().collect();
+        let mut page = Page::new(source.path);
+        for (number, line) in lines.iter().enumerate() {
+            if line.symbols.is_empty() {
+                continue;
+            }
+            if hidden[number] && line.symbols.len() > 1 && learnt < most {
+                // What stands below the hunk, for one line in two.
+                let below = (number + 1..lines.len())
+                    .find(|next| !hidden[*next] && !lines[*next].symbols.is_empty())
+                    .filter(|_| rng.next_u32() % 2 == 0)
+                    .map(|next| &lines[next]);
+                if rng.next_u32() % 3 == 0 && learnt > most / 10 {
+                    practise_line(&mut model, &page, text[number], line, below, &mut rng, &mut scratch);
+                }
+                page.learn(&mut model, line, below, &mut scratch);
+                learnt += line.symbols.len();
+            }
+            let next = lines[number + 1..].iter().find(|next| !next.symbols.is_empty());
+            page.push(line, next, &model.lexicon);
+        }
+        if learnt >= most {
+            break;
+        }
+    }
+    (model.mixture, model.reranker)
+}
+
+/// Learns the ranking on one line, cut at its start or anywhere.
+fn practise_line(
+    model: &mut CopyingModel,
+    page: &Page,
+    text: &str,
+    line: &SymbolLine,
+    below: Option<&SymbolLine>,
+    rng: &mut prentice_base::Rng,
+    scratch: &mut Scratch,
+) {
+    let trimmed = text.trim();
+    let mut cut = if rng.next_u32() % 2 == 0 { 0 } else { (rng.next_u64() % trimmed.len() as u64) as usize };
+    while !trimmed.is_char_boundary(cut) {
+        cut -= 1;
+    }
+    let before = Before::read(&trimmed[..cut], &mut model.lexicon);
+    let indentation = if cut == 0 { page.next_indentation(&model.lexicon) } else { line.indentation };
+    let lines = page.complete(model, indentation, &before, below, scratch);
+    Page::learn_ranking(model, &lines, &trimmed[cut..]);
+}

@@ -1,0 +1,59 @@
+//! Which of several lines is right, and how sure that is.
+//!
+//! A softmax over the lines of the beam and "none of them", linear in features of each line, learnt by AdaGrad. The
+//! probability of the best line is the confidence that a user sees.
+
+/// Features of a line.
+pub const FEATURES: usize = 40;
+/// Features of the whole beam, for "none of them".
+pub const NONE_FEATURES: usize = 10;
+
+/// Weights, and how they were learnt.
+#[derive(Clone, Debug)]
+pub struct Reranker {
+    weights: [f32; FEATURES],
+    squares: [f32; FEATURES],
+    none: [f32; NONE_FEATURES],
+    none_squares: [f32; NONE_FEATURES],
+}
+
+impl Default for Reranker {
+    fn default() -> Self {
+        let mut weights = [0.0; FEATURES];
+        weights[1] = 1.0;
+        Self { weights, squares: [0.0; FEATURES], none: [0.0; NONE_FEATURES], none_squares: [0.0; NONE_FEATURES] }
+    }
+}
+
+impl Reranker {
+    /// Probability of each line; what is missing to one is that of none of them.
+    pub fn rank(&self, lines: &[[f32; FEATURES]], beam: &[f32; NONE_FEATURES]) -> Vec<f32> {
+        let none: f32 = self.none.iter().zip(beam).map(|(weight, feature)| weight * feature).sum();
+        let scores: Vec<f32> =
+            lines.iter().map(|line| self.weights.iter().zip(line).map(|(weight, feature)| weight * feature).sum()).collect();
+        let highest = scores.iter().copied().fold(none, f32::max);
+        let sum: f32 = scores.iter().map(|score| (score - highest).exp()).sum::<f32>() + (none - highest).exp();
+        scores.iter().map(|score| (score - highest).exp() / sum).collect()
+    }
+
+    /// Learns which line was right, if any was.
+    pub fn learn(&mut self, lines: &[[f32; FEATURES]], beam: &[f32; NONE_FEATURES], right: Option<usize>) {
+        let probabilities = self.rank(lines, beam);
+        let mut slope = [0.0; FEATURES];
+        for (index, (line, probability)) in lines.iter().zip(&probabilities).enumerate() {
+            let error = if right == Some(index) { 1.0 } else { 0.0 } - probability;
+            slope.iter_mut().zip(line).for_each(|(slope, feature)| *slope += error * feature);
+        }
+        let none = 1.0 - probabilities.iter().sum::<f32>();
+        let error = if right.is_none() { 1.0 } else { 0.0 } - none;
+        adjust(&mut self.weights, &mut self.squares, &slope);
+        adjust(&mut self.none, &mut self.none_squares, &beam.map(|feature| error * feature));
+    }
+}
+
+fn adjust(weights: &mut [f32], squares: &mut [f32], slopes: &[f32]) {
+    for ((weight, square), slope) in weights.iter_mut().zip(squares).zip(slopes) {
+        *square += slope * slope;
+        *weight += 0.1 * slope / (*square + 1.0).sqrt();
+    }
+}
