@@ -261,7 +261,7 @@ impl Search<'_> {
         ];
         let features: Vec<_> = lines.iter().map(|line| line.features).collect();
         for (line, confidence) in lines.iter_mut().zip(self.reranker.rank(&features, &beam)) {
-            line.confidence = confidence;
+            line.confidence = self.reranker.calibrated(confidence);
         }
         lines.sort_by(|left, right| right.confidence.total_cmp(&left.confidence));
         Lines { lines, beam }

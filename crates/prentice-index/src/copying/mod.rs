@@ -188,17 +188,29 @@ pub struct Page {
     walker: Walker,
     chains: Chains,
     words: HashMap<u32, u32>,
-    last: SymbolLine,
+    /// The lines so far, each with the state and the number of positions before it.
+    lines: Vec<(SymbolLine, Walker, usize)>,
 }
 
 impl Page {
     /// The beginning of a file.
     pub fn new(path: &str) -> Self {
-        Self { walker: Walker::new(path), chains: Chains::default(), words: HashMap::new(), last: SymbolLine::default() }
+        Self { walker: Walker::new(path), chains: Chains::default(), words: HashMap::new(), lines: Vec::new() }
+    }
+
+    /// How many lines it has; blank ones count.
+    pub fn len(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// Whether it has no lines.
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty()
     }
 
     /// Goes on by a line, above the line `below`. Returns what may be remembered of it.
     pub fn push(&mut self, line: &SymbolLine, below: Option<&SymbolLine>, lexicon: &Lexicon) -> Vec<Note> {
+        self.lines.push((line.clone(), self.walker.clone(), self.chains.len()));
         let mut notes = Vec::new();
         if line.symbols.is_empty() {
             return notes;
@@ -211,16 +223,35 @@ impl Page {
                 *self.words.entry(symbol >> 1).or_default() += 1;
             }
         }
-        self.last = line.clone();
         notes
+    }
+
+    /// Takes back all lines from this one on.
+    pub fn truncate(&mut self, length: usize) {
+        while self.lines.len() > length {
+            let (line, walker, positions) = self.lines.pop().expect("there are more lines");
+            for symbol in &line.symbols {
+                if let Some(count) = self.words.get_mut(&(symbol >> 1)) {
+                    *count -= 1;
+                    if *count == 0 {
+                        self.words.remove(&(symbol >> 1));
+                    }
+                }
+            }
+            self.chains.truncate(positions);
+            self.walker = walker;
+        }
     }
 
     /// The indentation that the next line most likely has.
     pub fn next_indentation(&self, lexicon: &Lexicon) -> u32 {
-        let opens = self.last.symbols.last().is_some_and(|symbol| {
+        let Some((last, ..)) = self.lines.iter().rev().find(|(line, ..)| !line.symbols.is_empty()) else {
+            return 0;
+        };
+        let opens = last.symbols.last().is_some_and(|symbol| {
             lexicon.class(*symbol) == Class::Open || lexicon.word_text(*symbol >> 1) == ":"
         });
-        self.last.indentation + if opens { 4 } else { 0 }
+        last.indentation + if opens { 4 } else { 0 }
     }
 
     /// The likeliest lines after `before`, in a line that is indented so far and stands above `below`.

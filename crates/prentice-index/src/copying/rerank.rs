@@ -15,13 +15,16 @@ pub struct Reranker {
     squares: [f32; FEATURES],
     none: [f32; NONE_FEATURES],
     none_squares: [f32; NONE_FEATURES],
+    /// Slope and offset by which the log-odds become those that were seen (Platt 1999).
+    scale: [f32; 2],
+    scale_squares: [f32; 2],
 }
 
 impl Default for Reranker {
     fn default() -> Self {
         let mut weights = [0.0; FEATURES];
         weights[1] = 1.0;
-        Self { weights, squares: [0.0; FEATURES], none: [0.0; NONE_FEATURES], none_squares: [0.0; NONE_FEATURES] }
+        Self { weights, squares: [0.0; FEATURES], none: [0.0; NONE_FEATURES], none_squares: [0.0; NONE_FEATURES], scale: [1.0, 0.0], scale_squares: [0.0; 2] }
     }
 }
 
@@ -36,9 +39,18 @@ impl Reranker {
         scores.iter().map(|score| (score - highest).exp() / sum).collect()
     }
 
+    /// The probability of the best line as experience has it.
+    pub fn calibrated(&self, probability: f32) -> f32 {
+        sigmoid(self.scale[0] * log_odds(probability) + self.scale[1])
+    }
+
     /// Learns which line was right, if any was.
     pub fn learn(&mut self, lines: &[[f32; FEATURES]], beam: &[f32; NONE_FEATURES], right: Option<usize>) {
         let probabilities = self.rank(lines, beam);
+        if let Some((best, probability)) = probabilities.iter().enumerate().max_by(|left, right| left.1.total_cmp(right.1)) {
+            let error = if right == Some(best) { 1.0 } else { 0.0 } - self.calibrated(*probability);
+            adjust(&mut self.scale, &mut self.scale_squares, &[error * log_odds(*probability), error], 0.02);
+        }
         let mut slope = [0.0; FEATURES];
         for (index, (line, probability)) in lines.iter().zip(&probabilities).enumerate() {
             let error = if right == Some(index) { 1.0 } else { 0.0 } - probability;
@@ -46,14 +58,23 @@ impl Reranker {
         }
         let none = 1.0 - probabilities.iter().sum::<f32>();
         let error = if right.is_none() { 1.0 } else { 0.0 } - none;
-        adjust(&mut self.weights, &mut self.squares, &slope);
-        adjust(&mut self.none, &mut self.none_squares, &beam.map(|feature| error * feature));
+        adjust(&mut self.weights, &mut self.squares, &slope, 0.1);
+        adjust(&mut self.none, &mut self.none_squares, &beam.map(|feature| error * feature), 0.1);
     }
 }
 
-fn adjust(weights: &mut [f32], squares: &mut [f32], slopes: &[f32]) {
+fn log_odds(probability: f32) -> f32 {
+    let probability = probability.clamp(1e-4, 1.0 - 1e-4);
+    (probability / (1.0 - probability)).ln()
+}
+
+fn sigmoid(value: f32) -> f32 {
+    1.0 / (1.0 + (-value).exp())
+}
+
+fn adjust(weights: &mut [f32], squares: &mut [f32], slopes: &[f32], rate: f32) {
     for ((weight, square), slope) in weights.iter_mut().zip(squares).zip(slopes) {
         *square += slope * slope;
-        *weight += 0.1 * slope / (*square + 1.0).sqrt();
+        *weight += rate * slope / (*square + 1.0).sqrt();
     }
 }

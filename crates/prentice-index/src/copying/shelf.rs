@@ -187,23 +187,28 @@ struct Hashed {
 
 impl Hashed {
     fn build(hashes: &[u32], symbols: &[Symbol]) -> Self {
-        let mut order: Vec<u64> = hashes
-            .iter()
-            .enumerate()
-            .filter(|(_, hash)| **hash != ABSENT)
-            .map(|(at, hash)| u64::from(*hash) << 32 | at as u64)
-            .collect();
-        order.par_sort_unstable();
-        let bits = (order.len() / 4).max(2).ilog2().min(24);
-        let mut directory = vec![0; (1 << bits) + 1];
-        for entry in &order {
-            directory[(entry >> (64 - bits)) as usize + 1] += 1;
-        }
+        let count = hashes.iter().filter(|hash| **hash != ABSENT).count();
+        let bits = (count / 4).max(2).ilog2().min(24);
+        let bucket = |hash: u32| (hash >> (32 - bits)) as usize;
+        // Counting sort by the upper bits; then each bucket, of a few entries, by its checks.
+        let mut directory = vec![0u32; (1 << bits) + 1];
+        hashes.iter().filter(|hash| **hash != ABSENT).for_each(|hash| directory[bucket(*hash) + 1] += 1);
         for index in 1..directory.len() {
             directory[index] += directory[index - 1];
         }
-        let checks = order.iter().map(|entry| (entry >> (48 - bits)) as u16).collect();
-        let successors = order.iter().map(|entry| symbols[*entry as u32 as usize]).collect();
+        let mut next = directory.clone();
+        let mut entries = vec![(0u16, 0u32); count];
+        for (hash, symbol) in hashes.iter().zip(symbols).filter(|(hash, _)| **hash != ABSENT) {
+            let place = &mut next[bucket(*hash)];
+            entries[*place as usize] = (((u64::from(*hash) << 32) >> (48 - bits)) as u16, *symbol);
+            *place += 1;
+        }
+        for borders in directory.windows(2) {
+            // Stable, so that equal contexts stay in the order of the text.
+            entries[borders[0] as usize..borders[1] as usize].sort_by_key(|(check, _)| *check);
+        }
+        let checks = entries.iter().map(|(check, _)| *check).collect();
+        let successors = entries.iter().map(|(_, symbol)| *symbol).collect();
         Self { directory, bits, checks, successors }
     }
 
