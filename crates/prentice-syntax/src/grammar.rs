@@ -55,8 +55,14 @@ pub(crate) enum Rule {
     Key,
     /// A local.
     Bind,
+    /// A parameter, which is a field too where it has a modifier.
+    BindField,
     /// A type's parameter.
     BindType,
+    /// What a method belongs to, whose type's arguments are parameters.
+    Receiver,
+    /// A type's parameter where its parent is a receiver.
+    BindTypeOfReceiver,
     /// A mention, which also says that assigning this name in this function declares nothing.
     Release,
     /// One of the words that a macro gets.
@@ -73,7 +79,7 @@ impl Rule {
         use Rule::*;
         matches!(
             self,
-            Define(_) | DefineHere(_) | Declare(_) | Assign | Target | Capture | Key | Bind | BindType
+            Define(_) | DefineHere(_) | Declare(_) | Assign | Target | Capture | Key | Bind | BindField | BindType
         )
     }
 }
@@ -143,8 +149,8 @@ pub(crate) struct Traits {
     pub shadowing: bool,
     /// Names in patterns that begin in upper case are constants.
     pub constants_in_patterns: bool,
-    /// How a type calls itself, where that looks like a name.
-    pub itself: &'static str,
+    /// Words of the language that its grammar takes for names.
+    pub keywords: &'static [&'static str],
     /// How a method calls its object, dot included.
     pub receiver: &'static str,
     /// The imports of a node.

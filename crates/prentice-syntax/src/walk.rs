@@ -258,6 +258,7 @@ impl<'t> Walker<'t, '_> {
                 Some(_) => own(Rule::Define(kind)),
                 None => own(Rule::Mention(ReferenceKind::Type)),
             },
+            Rule::BindTypeOfReceiver if parent.role.rule == Rule::Receiver => own(Rule::BindType),
             Rule::DefineHere(kind) => {
                 Role { rule: Rule::Define(kind), item: node, start: node.start_byte(), end: node.end_byte() }
             }
@@ -299,21 +300,16 @@ impl<'t> Walker<'t, '_> {
             },
             Rule::Assign | Rule::Target if leaf == Leaf::Member || self.is_received(frame.node, node) => {
                 // Only what the method's own object gets comes here with this role.
-                self.noted.definitions.push(Defined {
-                    name: node.byte_range(),
-                    item: role.start..role.end,
-                    kind: SymbolKind::Field,
-                    of_type: true,
-                    once: true,
-                });
+                self.define_field(node, role);
             }
             Rule::Target => self.mention(node, Other, value),
             Rule::Assign => self.assign(node, role, function),
             Rule::Capture => {
                 let (before, after) = (&self.text[..node.start_byte()], &self.text[node.end_byte()..]);
-                let dotted = before.ends_with('.') || after.starts_with('.');
-                if dotted || after.trim_ascii_start().starts_with('=') {
-                    self.mention(node, Other, value.filter(|_| !before.ends_with('.')));
+                if before.ends_with('.') || after.trim_ascii_start().starts_with('=') {
+                    self.mention(node, Other, None);
+                } else if after.starts_with('.') {
+                    self.mention(node, Other, value);
                 } else {
                     self.assign(node, role, function);
                 }
@@ -324,6 +320,12 @@ impl<'t> Walker<'t, '_> {
             },
             Rule::Bind if leaf != Leaf::Value => self.mention(node, kind, value),
             Rule::Bind if titled && self.grammar.traits.constants_in_patterns => self.mention(node, Other, None),
+            Rule::BindField => {
+                if has_modifier(role.item) {
+                    self.define_field(node, role);
+                }
+                scope.into_iter().for_each(|scope| self.bind(node, Space::Values, scope));
+            }
             Rule::Bind => scope.into_iter().for_each(|scope| self.bind(node, Space::Values, scope)),
             Rule::BindType => scope.into_iter().for_each(|scope| self.bind(node, Space::Types, scope)),
             Rule::Release => {
@@ -360,9 +362,17 @@ impl<'t> Walker<'t, '_> {
             | Rule::InheritOrBind
             | Rule::InheritOrType
             | Rule::Member
+            | Rule::Receiver
+            | Rule::BindTypeOfReceiver
             | Rule::DefineHere(_)
             | Rule::DefineWithBody(_) => self.mention(node, kind, value),
         }
+    }
+
+    /// Notes a field that a method gives its object.
+    fn define_field(&mut self, node: Node<'t>, role: Role<'t>) {
+        let (name, item, kind) = (node.byte_range(), role.start..role.end, SymbolKind::Field);
+        self.noted.definitions.push(Defined { name, item, kind, of_type: true, once: true });
     }
 
     fn define(&mut self, node: Node<'t>, role: Role<'t>, kind: SymbolKind, once: bool) {
@@ -393,7 +403,7 @@ impl<'t> Walker<'t, '_> {
     }
 
     fn mention(&mut self, node: Node<'t>, kind: ReferenceKind, space: Option<Space>) {
-        if text_of(node, self.text) == self.grammar.traits.itself {
+        if self.grammar.traits.keywords.contains(&text_of(node, self.text)) {
             return;
         }
         self.noted.mentions.push(Mentioned { name: node.byte_range(), kind, space });
@@ -411,6 +421,13 @@ fn wrapped(grammar: &Grammar, text: &str, item: Node<'_>, around: &[Frame<'_>]) 
         range = frame.node.byte_range();
     }
     (range.start, range.end)
+}
+
+/// Whether one of TypeScript's parameters is a field of its class too.
+fn has_modifier(parameter: Node<'_>) -> bool {
+    let mut cursor = parameter.walk();
+    let is_modifier = |node: Node<'_>| matches!(node.kind(), "accessibility_modifier" | "override_modifier" | "readonly");
+    parameter.children(&mut cursor).any(is_modifier)
 }
 
 /// Whether only white space stands before a byte in its line.

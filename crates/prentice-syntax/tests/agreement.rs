@@ -10,7 +10,7 @@ use std::{
     path::Path,
 };
 
-use prentice_syntax::{Language, Outline, SymbolKind, outline};
+use prentice_syntax::{Import, Language, Outline, SymbolKind, outline};
 use serde_json::Value;
 
 const FIXTURES: &[&str] = &[
@@ -26,7 +26,23 @@ const FIXTURES: &[&str] = &[
 ];
 
 /// Fixture, words of one line, and why we differ there.
-const EXCEPTIONS: &[(&str, &str, &str)] = &[];
+const EXCEPTIONS: &[(&str, &str, &str)] = &[
+    ("ledger.rs", "76 vec Entry Deposit", "the tool knows a macro's body only where it is expanded"),
+    ("ledger.py", "37 Account", "a type in a string is a string here"),
+    ("ledger.py", "41 note", "the name of an argument leads to no parameter here"),
+    ("ledger.js", "2 readFile", "the tool has no types of Node"),
+    ("ledger.js", "4 dirname require", "the tool has no types of Node"),
+    ("ledger.js", "35 kind", "the tool knows no type that has it"),
+    ("ledger.js", "82 inner", "the tool goes on to the name of the function that the constant is"),
+    ("ledger.tsx", "18 className onClick", "the tool has no types of React"),
+    ("ledger.tsx", "29 key", "the tool has no types of React"),
+    ("ledger.c", "12 account", "a structure without a body is a mention here"),
+    ("ledger.c", "28 account data", "parameters of a type of functions mean nothing outside of it"),
+    ("ledger.c", "32 account", "parameters of a declaration mean nothing outside of it"),
+    ("ledger.c", "78 end", "labels are nothing here"),
+    ("ledger.c", "80 end", "labels are nothing here"),
+    ("ledger.cpp", "83 Account", "a using declaration is a mention here"),
+];
 
 /// A place as the tools write it.
 type Place = (usize, usize);
@@ -65,12 +81,12 @@ fn golden(name: &str) -> Golden {
 /// The kinds that tools have for one of ours.
 fn kinds(kind: SymbolKind) -> &'static [&'static str] {
     match kind {
-        SymbolKind::Function => &["function"],
+        SymbolKind::Function => &["function", "variable"],
         SymbolKind::Method => &["method", "constructor", "function", "property"],
         SymbolKind::Class => &["class"],
         SymbolKind::Struct => &["struct", "record", "class"],
         SymbolKind::Enum => &["enum"],
-        SymbolKind::Variant => &["enum member"],
+        SymbolKind::Variant => &["enum member", "enum"],
         SymbolKind::Interface => &["interface", "annotation_type"],
         SymbolKind::Module => &["module", "namespace"],
         SymbolKind::TypeAlias => &["type parameter", "type", "class", "interface"],
@@ -102,17 +118,19 @@ fn differences(name: &str) -> Vec<String> {
         }
     };
     // Definitions.
-    let ours: BTreeMap<Place, _> =
+    let defined: BTreeMap<Place, _> =
         outline.definitions.iter().map(|definition| (at(definition.name_range.start), definition)).collect();
     for (place, (word, kind)) in &golden.definitions {
-        match ours.get(place) {
+        match defined.get(place) {
             Some(definition) if kinds(definition.kind).contains(&kind.as_str()) => {}
             Some(definition) => fault(*place, word, format!("is a {:?} here, a {kind} there", definition.kind)),
             None => fault(*place, word, format!("is no definition here, a {kind} there")),
         }
     }
-    for (place, definition) in &ours {
-        if !golden.definitions.contains_key(place) {
+    for (place, definition) in &defined {
+        // A tool does not list all that it takes for a definition.
+        let defines_itself = golden.mentions.get(place).is_some_and(|(_, targets)| targets.contains(place));
+        if !golden.definitions.contains_key(place) && !defines_itself {
             fault(*place, &definition.name, format!("is a {:?} here, nothing there", definition.kind));
         }
     }
@@ -123,8 +141,22 @@ fn differences(name: &str) -> Vec<String> {
         .map(|(offset, (word, targets, exact))| (at(offset), (word, targets.into_iter().map(at).collect(), exact)))
         .collect();
     for (place, (word, theirs)) in &golden.mentions {
+        // The tools that know an import, but not what is imported, lead to the import.
+        let imported = |place: &Place| {
+            let brings = |import: &Import| {
+                let names = import.names.iter().flat_map(|name| [Some(&name.name), name.alias.as_ref()]);
+                let itself = import.module.rsplit('/').next() == Some(word);
+                itself || names.chain([import.alias.as_ref()]).flatten().any(|name| name == word)
+            };
+            let around = |import: &&Import| (at(import.range.start)..at(import.range.end)).contains(place);
+            outline.imports.iter().filter(around).any(brings)
+        };
         match meanings.get(place) {
-            None if theirs.is_empty() => {}
+            None if theirs.is_empty() || imported(place) || word == "_" => {}
+            // A definition may lead to another declaration, and what takes an object apart to that object's field.
+            Some((_, ours, false)) if ours.contains(place) => {}
+            Some((_, ours, true)) if ours.contains(place) && theirs.iter().all(|target| defined.contains_key(target)) => {}
+            Some((_, _, false)) if theirs.iter().any(imported) => {}
             None => fault(*place, word, format!("is nothing here, {theirs:?} there")),
             Some((_, ours, true)) if !ours.is_subset(theirs) => {
                 fault(*place, word, format!("is the local {ours:?} here, {theirs:?} there"));
@@ -135,8 +167,11 @@ fn differences(name: &str) -> Vec<String> {
             Some(_) => {}
         }
     }
-    for (place, (word, ..)) in &meanings {
-        if !golden.mentions.contains_key(place) {
+    let lines: Vec<&str> = text.lines().collect();
+    for (place, (word, targets, _)) in &meanings {
+        // A tool is silent on members of what it does not know the type of, and may be on a name where it is bound.
+        let is_member = lines[place.0 - 1][..place.1 - 1].ends_with('.');
+        if !golden.mentions.contains_key(place) && !is_member && !targets.contains(place) {
             fault(*place, word, "is a mention here, nothing there".to_owned());
         }
     }

@@ -30,7 +30,8 @@ pub(super) fn cpp() -> Rows {
         rules: &[C_RULES, CPP_RULES],
         scopes: CPP_SCOPES,
         wrappers: &["template_declaration"],
-        containers: &["function_definition"],
+        containers: &["function_definition", "declaration"],
+        traits: Traits { keywords: &["static_cast", "dynamic_cast", "reinterpret_cast", "const_cast"], ..TRAITS },
         ..c()
     }
 }
@@ -39,7 +40,7 @@ const TRAITS: Traits = Traits {
     visible: Visible::FromName,
     shadowing: false,
     constants_in_patterns: false,
-    itself: "",
+    keywords: &[],
     receiver: "",
     imports,
     container,
@@ -145,7 +146,7 @@ const CPP_RULES: &[(&str, &str, Rule)] = {
     ]
 };
 
-/// The last name before the colons of a function that is defined outside of its class.
+/// The last name before the colons of what is defined outside of its class.
 fn container(node: Node<'_>) -> Option<Node<'_>> {
     let mut node = node.child_by_field_name("declarator")?;
     while node.kind() != "qualified_identifier" {

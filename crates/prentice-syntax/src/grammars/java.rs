@@ -40,7 +40,7 @@ pub(super) fn rows() -> Rows {
             visible: Visible::FromName,
             shadowing: false,
             constants_in_patterns: false,
-            itself: "",
+            keywords: &[],
             receiver: "",
             imports,
             container: |_| None,

@@ -29,7 +29,7 @@ pub(super) fn rows() -> Rows {
             visible: Visible::Everywhere,
             shadowing: false,
             constants_in_patterns: false,
-            itself: "",
+            keywords: &[],
             receiver: "self.",
             imports,
             container: |_| None,

@@ -44,7 +44,7 @@ pub(super) fn rows() -> Rows {
             visible: Visible::FromName,
             shadowing: true,
             constants_in_patterns: true,
-            itself: "Self",
+            keywords: &["Self"],
             receiver: "",
             imports,
             container,

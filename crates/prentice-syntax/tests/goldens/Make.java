@@ -102,7 +102,7 @@ public class Make {
         void mention(String name, int from, int to) {
             Element element = trees.getElement(getCurrentPath());
             int offset = find(name, from, to);
-            if (offset < 0 || element == null || element.getKind() == ElementKind.PACKAGE) {
+            if (offset < 0 || element == null) {
                 return;
             }
             TreePath path = trees.getPath(element);

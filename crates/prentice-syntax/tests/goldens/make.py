@@ -5,9 +5,9 @@
 For each fixture `ledger.*` beside this file it writes `ledger.*.json` with
 
 - `tool`: who says it;
-- `definitions`: place, name and kind of everything that the tool lists as a symbol, locals left out;
-- `mentions`: place and name of every word that the tool knows, with the places of its definitions in this file (empty
-  where it is defined elsewhere). A word that is its own definition is there too.
+- `definitions`: place, name and kind of everything that the tool lists as a symbol, locals and imports left out;
+- `mentions`: place and name of every name that the tool knows, with the places of its definitions in this file (empty
+  where it is defined elsewhere). A name that is its own definition is there too.
 
 Places are `line:column`, counted from 1. Tools, all found through PATH:
 
@@ -39,6 +39,8 @@ KINDS = {
     11: "interface", 12: "function", 13: "variable", 14: "constant", 19: "object", 22: "enum member", 23: "struct",
     25: "operator", 26: "type parameter",
 }  # fmt: skip
+# Keywords that a server takes for what they begin.
+KEYWORDS = {"rust": ["fn", "for", "if", "loop", "match", "self", "while"], "c": ["struct", "union"]}
 SERVERS = {
     "ledger.rs": (["rust-analyzer"], "rust", "rust-analyzer --version"),
     "ledger.py": (["pyright-langserver", "--stdio"], "python", "pyright --version"),
@@ -106,15 +108,40 @@ def place(position):
     return f"{position['line'] + 1}:{position['character'] + 1}"
 
 
-def symbols(found, inside_function=False):
-    """Place, name and kind of symbols, without the variables of functions."""
+def symbols(found, lines, around="module"):
+    """Place, name and kind of symbols: no locals, no imports, no `impl` blocks, no anonymous functions."""
     for symbol in found:
         kind = KINDS.get(symbol["kind"], str(symbol["kind"]))
-        is_local = inside_function and kind in ("variable", "constant", "type parameter")
-        if not is_local:
-            yield [place(symbol["selectionRange"]["start"]), symbol["name"], kind]
-        within = inside_function or kind in ("function", "method", "constructor")
-        yield from symbols(symbol.get("children") or [], within)
+        start = symbol["selectionRange"]["start"]
+        in_value = around in ("function", "method", "constructor", "variable", "constant", "property")
+        in_function = around in ("function", "method", "constructor")
+        is_local = (in_value and kind in ("variable", "constant", "type parameter")) or (in_function and kind == "property")
+        is_import = re.match(r"import|export \{", lines[start["line"]])
+        name = symbol["name"].rsplit("::")[-1]
+        is_named = re.match(r"[#~]?\w+$|operator", name)
+        if not is_local and not is_import and is_named and kind != "object":
+            yield [place(start), name, kind]
+        yield from symbols(symbol.get("children") or [], lines, around if kind == "object" else kind)
+
+
+def names(text, language, mentions):
+    """The mentions that are names in code: a keyword leads to something that is called otherwise, or is in `KEYWORDS`.
+
+    A parameter of Python's begins with its stars for pyright, and its name behind them here.
+    """
+    lines = text.splitlines()
+    for at, word, targets in mentions:
+        behind_stars = []
+        for target in targets:
+            line, column = map(int, target.split(":"))
+            rest = lines[line - 1][column - 1 :]
+            column += len(rest) - len(rest.lstrip("*"))
+            if re.match(r"[#~]?\w+|", rest.lstrip("*")).group() == word:
+                behind_stars.append(f"{line}:{column}")
+        line, column = map(int, at.split(":"))
+        in_comment = re.search("//|/\\*", lines[line - 1][: column - 1])
+        if word not in KEYWORDS.get(language, []) and not in_comment and (behind_stars or not targets):
+            yield [at, word, behind_stars]
 
 
 def from_server(name):
@@ -137,7 +164,8 @@ def from_server(name):
         server.tell("textDocument/didOpen", {"textDocument": opened})
         while language == "rust" and not server.quiescent:
             server.receive()
-        definitions = list(symbols(server.ask("textDocument/documentSymbol", {"textDocument": document})))
+        listed = server.ask("textDocument/documentSymbol", {"textDocument": document})
+        definitions = list(symbols(listed, text.splitlines()))
         mentions = []
         for number, line in enumerate(text.splitlines()):
             for word in re.finditer(r"#?[A-Za-z_]\w*", line):
@@ -151,7 +179,8 @@ def from_server(name):
         server.process.kill()
         server.process.wait()
     says = subprocess.run(version.split(), capture_output=True, text=True).stdout.splitlines()[0]
-    return {"tool": re.sub(r" \(.*", "", says), "definitions": sorted(definitions, key=order), "mentions": mentions}
+    tool = re.sub(r" \(.*", "", says).replace("Version", "tsc")
+    return {"tool": tool, "definitions": sorted(definitions, key=order), "mentions": list(names(text, language, mentions))}
 
 
 def order(entry):
