@@ -42,8 +42,8 @@ pub struct Chunk {
     pub first_line: u32,
     /// Its last line, counted from 1, inclusive.
     pub last_line: u32,
-    /// The innermost definition that it lies in; where it ends with one that begins in it, behind a comment or imports, that
-    /// one.
+    /// The definition that begins in it, behind a comment or imports, and makes up most of it up to its end; otherwise the
+    /// innermost definition that it lies in.
     pub name: Option<String>,
 }
 
@@ -166,7 +166,7 @@ impl<'d> Names<'d> {
         Self { ahead, begun: Vec::new() }
     }
 
-    /// The innermost definition around the chunk, or the one with which it ends.
+    /// The definition that is most of the chunk, or the innermost one around it.
     fn of(&mut self, text: &str, range: &Range<usize>) -> Option<String> {
         let said = text[range.clone()].trim_ascii();
         let start = range.end - text[range.clone()].trim_ascii_start().len();
@@ -175,7 +175,8 @@ impl<'d> Names<'d> {
         // The ends of what is nested do not grow.
         let around = self.begun.partition_point(|definition| definition.range.end >= end).checked_sub(1);
         let around = around.map(|index| self.begun[index]);
-        let first = self.ahead.last().copied().filter(|first| first.range.start < end && first.range.end >= end);
+        let is_most = |first: &&Definition| first.range.start < (start + end) / 2 && first.range.end >= end;
+        let first = self.ahead.last().copied().filter(is_most);
         self.begin(|next| next.range.start < end);
         first.or(around).map(|definition| definition.name.clone())
     }

@@ -153,12 +153,12 @@ pub(crate) struct Traits {
     pub keywords: &'static [&'static str],
     /// How a method calls its object, dot included.
     pub receiver: &'static str,
-    /// The imports of a node.
-    pub imports: fn(Node<'_>, &str, &mut Vec<Import>),
+    /// The imports of a node, given its parent. (`Node::parent` looks from the root on, which is far in hostile texts.)
+    pub imports: fn(Node<'_>, Option<Node<'_>>, &str, &mut Vec<Import>),
     /// The type that a node's definitions belong to, where it is not one around it.
     pub container: for<'t> fn(Node<'t>) -> Option<Node<'t>>,
-    /// The exact kind of a definition, given its name's parent and the item.
-    pub refine: fn(SymbolKind, Node<'_>, Node<'_>, &str) -> SymbolKind,
+    /// The exact kind of a definition, given its name, the name's parent, the item and the text.
+    pub refine: fn(SymbolKind, Node<'_>, Node<'_>, Node<'_>, &str) -> SymbolKind,
 }
 
 /// A language's rows by the numbers of its grammar.

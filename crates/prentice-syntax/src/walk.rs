@@ -161,7 +161,8 @@ impl<'t> Walker<'t, '_> {
             return None;
         }
         if about.imports {
-            (self.grammar.traits.imports)(node, self.text, &mut self.noted.imports);
+            let parent = self.frames.last().map(|frame| frame.node);
+            (self.grammar.traits.imports)(node, parent, self.text, &mut self.noted.imports);
         }
         if about.container
             && let Some(name) = (self.grammar.traits.container)(node)
@@ -216,8 +217,8 @@ impl<'t> Walker<'t, '_> {
         frame.declares_locals = scope != Scope::Type;
     }
 
-    /// Notes where lines start that may begin a chunk: with a node that is no part of its parent's last line, does not
-    /// follow its own comment, and is not the body of what the line before began.
+    /// Notes where lines start that may begin a chunk: with a node that does not follow its own comment, and is neither
+    /// the body nor all that there is of what the line before began.
     fn note_line(&mut self, node: Node<'t>, field: u16, prelude: bool) {
         let line = node.start_position().row;
         let depth = self.frames.len();
@@ -225,7 +226,9 @@ impl<'t> Walker<'t, '_> {
             self.line = Some(line);
             let follows_prelude = self.frames.last().and_then(|frame| frame.prelude).is_some_and(|next| line <= next);
             let is_body = field != 0 && field == self.grammar.body;
-            if node.is_named() && !follows_prelude && !is_body && depth > 0 && starts_line(self.text, node.start_byte()) {
+            let is_only_child = self.frames.last().is_some_and(|frame| frame.node.named_child_count() == 1);
+            let may_begin = node.is_named() && !follows_prelude && !is_body && !is_only_child && depth > 0;
+            if may_begin && starts_line(self.text, node.start_byte()) {
                 let level = u8::try_from(depth - 1).map_or(DEEPEST_LEVEL, |level| level.min(DEEPEST_LEVEL));
                 if let Some(known) = self.noted.levels.get_mut(line) {
                     *known = level;
@@ -376,7 +379,8 @@ impl<'t> Walker<'t, '_> {
     }
 
     fn define(&mut self, node: Node<'t>, role: Role<'t>, kind: SymbolKind, once: bool) {
-        let kind = (self.grammar.traits.refine)(kind, node, role.item, self.text);
+        let Some(parent) = self.frames.last().map(|frame| frame.node) else { return };
+        let kind = (self.grammar.traits.refine)(kind, node, parent, role.item, self.text);
         let item = role.start..role.end;
         self.noted.definitions.push(Defined { name: node.byte_range(), item, kind, of_type: false, once });
     }
@@ -391,11 +395,11 @@ impl<'t> Walker<'t, '_> {
     fn bind(&mut self, node: Node<'t>, space: Space, scope: u32) {
         let name = node.byte_range();
         let visible = self.scopes[scope as usize].clone();
-        let from = match (self.grammar.traits.visible, space) {
-            (Visible::Everywhere, _) | (_, Space::Types) => visible.start,
-            (Visible::FromName, Space::Values) => {
-                self.frames.last().and_then(|frame| frame.delay).unwrap_or(name.start).max(visible.start)
-            }
+        let delay = self.frames.last().and_then(|frame| frame.delay);
+        let from = match (space, delay, self.grammar.traits.visible) {
+            (Space::Values, Some(delay), _) => delay.max(visible.start),
+            (Space::Values, None, Visible::FromName) => name.start.max(visible.start),
+            (Space::Values, None, Visible::Everywhere) | (Space::Types, ..) => visible.start,
         };
         if text_of(node, self.text) != "_" {
             self.noted.bindings.push(Bound { name, space, scope, visible: from..visible.end.max(from) });

@@ -17,7 +17,7 @@ fn check(what: &str, language: Language, text: &str) {
 
 #[test]
 fn deep_nesting() {
-    const DEPTH: usize = 20_000;
+    const DEPTH: usize = 5_000;
     let table = ["(", "[", "{", "{ a(", "if (a) { ", "<", "a.", "!", "fn a() { ", "def a(", "class A { ", "[[a,", "*", "x = "];
     for language in Language::ALL {
         for opening in table {

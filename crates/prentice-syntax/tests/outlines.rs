@@ -967,7 +967,7 @@ fn imports() {
     }
 }
 
-/// A `|` stands before each name that is shown with the place that its local is bound at.
+/// Behind each name that means a local stands the local's number.
 #[test]
 fn locals_shadow_what_has_their_name() {
     let table = [
@@ -1000,7 +1000,7 @@ fn locals_shadow_what_has_their_name() {
     expect![[r#"
         fn x() { let x‸0 = x(); { let x‸1 = x‸0 + 1; x‸1; } x‸0; if let Some(x‸2) = f(x‸0) { x‸2 } else { x‸0 } }
 
-        fn f(a‸0: A) { for a‸1 in a‸0 { a‸1; } match a‸0 { B(c‸2) | C(c‸3) if c‸3 => c‸3, D { e‸4, f: g‸5 } => e‸4 + g‸5, N => N } |a‸6| a‸6; a‸0 }
+        fn f(a‸0: A) { for a‸1 in a‸0 { a‸1; } match a‸0 { B(c‸2) | C(c‸2) if c‸2 => c‸2, D { e‸3, f: g‸4 } => e‸3 + g‸4, N => N } |a‸5| a‸5; a‸0 }
 
         struct S<T‸0>(T‸0); impl<T‸1> S<T‸1> { fn f<U‸2>(t‸3: T‸1) -> U‸2 { T‸1::g::<U‸2>(t‸3.t) } } fn T() -> T {}
 
@@ -1031,7 +1031,7 @@ fn broken_code_is_read_as_far_as_possible() {
     let table = [
         (Language::Rust, "fn a() { b( }\n\nstruct C { d: E\n\nfn f() -> G {}\n"),
         (Language::Python, "def a(:\n    pass\n\nclass B:\n    def c(self):\n        return d(\n\ndef e(): pass\n"),
-        (Language::TypeScript, "class A { b( { }\nfunction c() { return d }\nconst = 3;\n"),
+        (Language::TypeScript, "class A {\n  b() { this. }\n}\nfunction c() { return d(1, }\nconst = 3;\n"),
         (Language::Go, "package p\n\nfunc a( {\n\nfunc b() { c() }\n"),
         (Language::Java, "class A { void b( { c(); } int d; }"),
         (Language::Cpp, "class A { void b() { c(; } };\nint d( {}\nvoid e() { f(); }\n"),
@@ -1045,7 +1045,7 @@ fn broken_code_is_read_as_far_as_possible() {
     expect![[r#"
         Rust: a C d f (1 of 47 bytes unread)
         Python: a B c e (8 of 77 bytes unread)
-        TypeScript:  (10 of 54 bytes unread)
+        TypeScript: A b (8 of 68 bytes unread)
         Go: a (2 of 39 bytes unread)
         Java: A b d (0 of 35 bytes unread)
         C++: A b (5 of 58 bytes unread)

@@ -160,14 +160,10 @@ fn container(node: Node<'_>) -> Option<Node<'_>> {
 }
 
 /// What is declared as a function is one, and a name for something that has none is its name.
-fn refine(kind: SymbolKind, name: Node<'_>, item: Node<'_>, _: &str) -> SymbolKind {
+fn refine(kind: SymbolKind, _: Node<'_>, parent: Node<'_>, item: Node<'_>, _: &str) -> SymbolKind {
     let named = || item.child_by_field_name("type").filter(|node| node.child_by_field_name("name").is_none());
     match kind {
-        SymbolKind::Variable | SymbolKind::Field
-            if name.parent().is_some_and(|parent| parent.kind() == "function_declarator") =>
-        {
-            SymbolKind::Function
-        }
+        SymbolKind::Variable | SymbolKind::Field if parent.kind() == "function_declarator" => SymbolKind::Function,
         SymbolKind::TypeAlias if item.kind() == "type_definition" => match named().map(|node| node.kind()) {
             Some("struct_specifier" | "union_specifier") => SymbolKind::Struct,
             Some("enum_specifier") => SymbolKind::Enum,
@@ -177,7 +173,7 @@ fn refine(kind: SymbolKind, name: Node<'_>, item: Node<'_>, _: &str) -> SymbolKi
     }
 }
 
-fn imports(node: Node<'_>, text: &str, imports: &mut Vec<Import>) {
+fn imports(node: Node<'_>, _: Option<Node<'_>>, text: &str, imports: &mut Vec<Import>) {
     let Some(path) = node.child_by_field_name("path") else { return };
     let module = text_of(path, text).trim_matches(['"', '<', '>']).to_owned();
     imports.push(Import { module, alias: None, names: Vec::new(), range: node.byte_range() });

@@ -211,14 +211,12 @@ const TYPESCRIPT_RULES: &[(&str, &str, Rule)] = {
 };
 
 /// A constant is declared as one; a name for a function or class is one.
-fn refine(kind: SymbolKind, name: Node<'_>, item: Node<'_>, _: &str) -> SymbolKind {
+fn refine(kind: SymbolKind, _: Node<'_>, parent: Node<'_>, item: Node<'_>, _: &str) -> SymbolKind {
     if !matches!(kind, SymbolKind::Variable | SymbolKind::Field) {
         return kind;
     }
-    let value = name.parent().and_then(|parent| {
-        let declares = matches!(parent.kind(), "variable_declarator" | "pair");
-        declares.then(|| parent.child_by_field_name("value")).flatten()
-    });
+    let declares = matches!(parent.kind(), "variable_declarator" | "pair");
+    let value = declares.then(|| parent.child_by_field_name("value")).flatten();
     match (value.map(|node| node.kind()), kind) {
         (Some("arrow_function" | "function_expression" | "generator_function"), SymbolKind::Field) => {
             SymbolKind::Method
@@ -230,13 +228,13 @@ fn refine(kind: SymbolKind, name: Node<'_>, item: Node<'_>, _: &str) -> SymbolKi
     }
 }
 
-fn imports(node: Node<'_>, text: &str, imports: &mut Vec<Import>) {
+fn imports(node: Node<'_>, parent: Option<Node<'_>>, text: &str, imports: &mut Vec<Import>) {
     let mut import = Import { module: String::new(), alias: None, names: Vec::new(), range: node.byte_range() };
     let source = match node.kind() {
         "call_expression" => match required(node, text) {
             None => return,
             Some(source) => {
-                if let Some(declarator) = node.parent().filter(|parent| parent.kind() == "variable_declarator") {
+                if let Some(declarator) = parent.filter(|parent| parent.kind() == "variable_declarator") {
                     import.range = declarator.byte_range();
                     match declarator.child_by_field_name("name") {
                         Some(name) if name.kind() == "identifier" => import.alias = Some(text_of(name, text).to_owned()),

@@ -102,8 +102,8 @@ fn container(node: Node<'_>) -> Option<Node<'_>> {
 }
 
 /// A `type` is what stands behind its name.
-fn refine(kind: SymbolKind, name: Node<'_>, _: Node<'_>, _: &str) -> SymbolKind {
-    let aliased = || name.parent().filter(|parent| parent.kind() == "type_spec")?.child_by_field_name("type");
+fn refine(kind: SymbolKind, _: Node<'_>, parent: Node<'_>, _: Node<'_>, _: &str) -> SymbolKind {
+    let aliased = || Some(parent).filter(|parent| parent.kind() == "type_spec")?.child_by_field_name("type");
     match (kind, aliased().map(|node| node.kind())) {
         (SymbolKind::TypeAlias, Some("struct_type")) => SymbolKind::Struct,
         (SymbolKind::TypeAlias, Some("interface_type")) => SymbolKind::Interface,
@@ -111,7 +111,7 @@ fn refine(kind: SymbolKind, name: Node<'_>, _: Node<'_>, _: &str) -> SymbolKind 
     }
 }
 
-fn imports(node: Node<'_>, text: &str, imports: &mut Vec<Import>) {
+fn imports(node: Node<'_>, _: Option<Node<'_>>, text: &str, imports: &mut Vec<Import>) {
     let Some(path) = node.child_by_field_name("path") else { return };
     let module = text_of(path, text).trim_matches(['"', '`']).to_owned();
     let alias = node.child_by_field_name("name").map(|name| text_of(name, text).to_owned());

@@ -102,7 +102,7 @@ const RULES: &[(&str, &str, Rule)] = {
 };
 
 /// A field that is static and final is a constant.
-fn refine(kind: SymbolKind, _: Node<'_>, item: Node<'_>, text: &str) -> SymbolKind {
+fn refine(kind: SymbolKind, _: Node<'_>, _: Node<'_>, item: Node<'_>, text: &str) -> SymbolKind {
     let modifiers = || item.named_child(0).filter(|node| node.kind() == "modifiers").map(|node| text_of(node, text));
     match (kind, item.kind()) {
         (SymbolKind::Field, "field_declaration") => match modifiers() {
@@ -116,7 +116,7 @@ fn refine(kind: SymbolKind, _: Node<'_>, item: Node<'_>, text: &str) -> SymbolKi
 }
 
 /// `import a.b.C` brings `C` from `a.b`; `import a.b.*` brings everything from it.
-fn imports(node: Node<'_>, text: &str, imports: &mut Vec<Import>) {
+fn imports(node: Node<'_>, _: Option<Node<'_>>, text: &str, imports: &mut Vec<Import>) {
     let mut cursor = node.walk();
     let parts: Vec<Node<'_>> = node.named_children(&mut cursor).collect();
     let Some(path) = parts.iter().find(|part| part.kind().ends_with("identifier")) else { return };

@@ -97,7 +97,7 @@ const RULES: &[(&str, &str, Rule)] = {
 };
 
 /// A variable whose name is all in upper case is a constant.
-fn refine(kind: SymbolKind, name: Node<'_>, _: Node<'_>, text: &str) -> SymbolKind {
+fn refine(kind: SymbolKind, name: Node<'_>, _: Node<'_>, _: Node<'_>, text: &str) -> SymbolKind {
     match kind {
         SymbolKind::Variable if is_constant(text_of(name, text)) => SymbolKind::Constant,
         kind => kind,
@@ -108,7 +108,7 @@ fn is_constant(name: &str) -> bool {
     name.contains(char::is_uppercase) && !name.contains(char::is_lowercase)
 }
 
-fn imports(node: Node<'_>, text: &str, imports: &mut Vec<Import>) {
+fn imports(node: Node<'_>, _: Option<Node<'_>>, text: &str, imports: &mut Vec<Import>) {
     let written = |node: Node<'_>| text_of(node, text).split_whitespace().collect::<String>();
     let named = |node: Node<'_>| match node.kind() {
         "aliased_import" => {

@@ -41,14 +41,14 @@ pub(super) fn rows() -> Rows {
         imports: &["use_declaration", "extern_crate_declaration"],
         containers: &["impl_item"],
         traits: Traits {
-            visible: Visible::FromName,
+            visible: Visible::Everywhere,
             shadowing: true,
             constants_in_patterns: true,
             keywords: &["Self"],
             receiver: "",
             imports,
             container,
-            refine: |kind, _, _, _| kind,
+            refine: |kind, _, _, _, _| kind,
         },
     }
 }
@@ -137,7 +137,7 @@ fn container(node: Node<'_>) -> Option<Node<'_>> {
 }
 
 /// One import for each path before a name or group: `use a::{b, c::d}` brings `b` from `a` and `d` from `a::c`.
-fn imports(node: Node<'_>, text: &str, imports: &mut Vec<Import>) {
+fn imports(node: Node<'_>, _: Option<Node<'_>>, text: &str, imports: &mut Vec<Import>) {
     let path = |node: Option<Node<'_>>| {
         node.map_or_else(String::new, |node| text_of(node, text).split_whitespace().collect::<String>())
     };
