@@ -12,12 +12,7 @@ use std::{cmp::Reverse, ops::Range};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    language::Language,
-    outline,
-    symbol::Definition,
-    walk::DEEPEST_LEVEL,
-};
+use crate::{language::Language, outline, symbol::Definition, walk::DEEPEST_LEVEL};
 
 /// How texts are cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

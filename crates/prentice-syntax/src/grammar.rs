@@ -187,6 +187,7 @@ pub(crate) struct Kind {
 impl Grammar {
     /// The grammar of a language, made when it is first asked for.
     pub(crate) fn of(language: Language) -> &'static Self {
+        // In the order of the variants.
         static GRAMMARS: [LazyLock<Grammar>; Language::ALL.len()] = [
             LazyLock::new(|| Grammar::new(Language::Rust)),
             LazyLock::new(|| Grammar::new(Language::Python)),

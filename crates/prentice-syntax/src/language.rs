@@ -64,9 +64,8 @@ impl Language {
             "go" => Self::Go,
             "java" => Self::Java,
             "c" => Self::C,
-            "h" | "hh" | "hpp" | "hxx" | "h++" | "cc" | "cpp" | "cxx" | "c++" | "inl" | "ipp" | "tpp" | "cu" | "cuh" => {
-                Self::Cpp
-            }
+            "h" | "hh" | "hpp" | "hxx" | "h++" | "cc" | "cpp" | "cxx" | "c++" | "inl" | "ipp" | "tpp" | "cu"
+            | "cuh" => Self::Cpp,
             _ => return None,
         })
     }

@@ -24,7 +24,7 @@ use crate::{
 
 /// What a file defines, mentions and imports.
 ///
-/// Broken code is no error: what can be read is read. A text that is too long to parse (8 MiB), or that takes the parser
+/// Broken code is no error: what can be read is read. A text that is too long to parse (4 MiB), or that takes the parser
 /// far longer than code does, has nothing but `unread_bytes`.
 pub fn outline(language: Language, text: &str) -> Outline {
     match parse::parse(language, text) {

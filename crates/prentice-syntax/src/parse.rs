@@ -10,11 +10,12 @@ use tree_sitter::{ParseOptions, Parser, Tree};
 
 use crate::{grammar::Grammar, language::Language};
 
-/// Longer texts are not parsed: no file that people write is so long, and a tree is about twenty times its text.
-const MAXIMUM_BYTES: usize = 8 << 20;
+/// Longer texts are not parsed: hardly a file that people write is so long, and a tree takes many times its text.
+const MAXIMUM_BYTES: usize = 4 << 20;
 
-/// The parser asks for leave every hundred operations. A byte takes about one; a text full of errors several times that.
-const CALLS_PER_KIBIBYTE: usize = 160;
+/// The parser asks for leave every hundred operations. Of the Rust and Python of
+/// Tabby, continue and inspect_ai no file asks more than 16 times in a kibibyte; text full of errors asks far more often.
+const CALLS_PER_KIBIBYTE: usize = 80;
 const CALLS_AT_LEAST: usize = 2_000;
 
 thread_local! {
@@ -42,7 +43,8 @@ pub(crate) fn parse(language: Language, text: &str) -> Option<Tree> {
         };
         let options = ParseOptions::new().progress_callback(&mut progress);
         let bytes = text.as_bytes();
-        let tree = parser.parse_with_options(&mut |start, _| bytes.get(start..).unwrap_or_default(), None, Some(options));
+        let tree =
+            parser.parse_with_options(&mut |start, _| bytes.get(start..).unwrap_or_default(), None, Some(options));
         if tree.is_none() {
             // Otherwise the next text would be taken for the rest of this one.
             parser.reset();

@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use tree_sitter::{Node, Tree};
+use tree_sitter::{Node, Tree, TreeCursor};
 
 use crate::{
     grammar::{Grammar, Leaf, Rule, Scope, Visible, slice, text_of},
@@ -113,9 +113,7 @@ pub(crate) fn walk(grammar: &Grammar, tree: &Tree, text: &str) -> Noted {
     };
     let mut cursor = root.walk();
     loop {
-        let node = cursor.node();
-        let field = cursor.field_id().map_or(0, |id| id.get());
-        if let Some(frame) = walker.enter(node, field)
+        if let Some(frame) = walker.enter(&cursor)
             && cursor.goto_first_child()
         {
             walker.frames.push(frame);
@@ -143,9 +141,12 @@ struct Walker<'t, 'g> {
 
 impl<'t> Walker<'t, '_> {
     /// Notes a node, and says how its children are to be understood; nothing where they do not matter.
-    fn enter(&mut self, node: Node<'t>, field: u16) -> Option<Frame<'t>> {
+    fn enter(&mut self, cursor: &TreeCursor<'t>) -> Option<Frame<'t>> {
+        let node = cursor.node();
         let kind = node.kind_id();
         let about = self.grammar.kind(kind);
+        // Half of all nodes are punctuation, and need no field.
+        let field = if node.is_named() { cursor.field_id().map_or(0, |id| id.get()) } else { 0 };
         self.note_line(node, field, about.prelude);
         if (kind == ERROR || self.frames.last().is_some_and(|frame| frame.kind == ERROR)) && node.child_count() == 0 {
             self.noted.unread_bytes += node.byte_range().len();
@@ -236,10 +237,12 @@ impl<'t> Walker<'t, '_> {
             }
         }
         if let Some(frame) = self.frames.last_mut() {
-            let end = node.end_position();
-            // The grammars differ in whether a line comment has its line's end.
             let stands_alone = prelude && starts_line(self.text, node.start_byte());
-            frame.prelude = stands_alone.then(|| if end.column == 0 { end.row } else { end.row + 1 });
+            frame.prelude = stands_alone.then(|| {
+                let end = node.end_position();
+                // The grammars differ in whether a line comment has its line's end.
+                if end.column == 0 { end.row } else { end.row + 1 }
+            });
         }
     }
 
@@ -248,7 +251,11 @@ impl<'t> Walker<'t, '_> {
         let rule = self.grammar.rule(parent.kind, field);
         let own = |rule: Rule| {
             let item = parent.node;
-            let (start, end) = if rule.introduces() { wrapped(self.grammar, self.text, item, &self.frames[..self.frames.len() - 1]) } else { (0, 0) };
+            let (start, end) = if rule.introduces() {
+                wrapped(self.grammar, self.text, item, &self.frames[..self.frames.len() - 1])
+            } else {
+                (0, 0)
+            };
             Role { rule, item, start, end }
         };
         match rule {
@@ -274,6 +281,11 @@ impl<'t> Walker<'t, '_> {
             },
             _ => own(rule),
         }
+    }
+
+    /// The text before and after a node.
+    fn around(&self, node: Node<'t>) -> (&'t str, &'t str) {
+        (slice(self.text, 0..node.start_byte()), slice(self.text, node.end_byte()..self.text.len()))
     }
 
     /// Whether a member is one of the method's own object.
@@ -308,7 +320,7 @@ impl<'t> Walker<'t, '_> {
             Rule::Target => self.mention(node, Other, value),
             Rule::Assign => self.assign(node, role, function),
             Rule::Capture => {
-                let (before, after) = (&self.text[..node.start_byte()], &self.text[node.end_byte()..]);
+                let (before, after) = self.around(node);
                 if before.ends_with('.') || after.trim_ascii_start().starts_with('=') {
                     self.mention(node, Other, None);
                 } else if after.starts_with('.') {
@@ -345,7 +357,7 @@ impl<'t> Walker<'t, '_> {
             }
             Rule::Qualifier => self.mention(node, if titled { Type } else { Other }, Some(Space::Types)),
             Rule::Token => {
-                let (before, after) = (&self.text[..node.start_byte()], &self.text[node.end_byte()..]);
+                let (before, after) = self.around(node);
                 let macro_name = after.starts_with('!') && !after.starts_with("!=");
                 let kind = match after.as_bytes() {
                     [b'(', ..] => Call,
@@ -353,8 +365,13 @@ impl<'t> Walker<'t, '_> {
                     _ if macro_name => Call,
                     _ => Other,
                 };
-                let elsewhere = macro_name || (before.ends_with('.') && !before.ends_with("..")) || before.ends_with("::");
-                self.mention(node, kind, (!elsewhere).then_some(if kind == Type { Space::Types } else { Space::Values }));
+                let elsewhere =
+                    macro_name || (before.ends_with('.') && !before.ends_with("..")) || before.ends_with("::");
+                self.mention(
+                    node,
+                    kind,
+                    (!elsewhere).then_some(if kind == Type { Space::Types } else { Space::Values }),
+                );
             }
             Rule::AttributeToken if titled => self.mention(node, Type, None),
             Rule::AttributeToken => {}
@@ -430,7 +447,8 @@ fn wrapped(grammar: &Grammar, text: &str, item: Node<'_>, around: &[Frame<'_>]) 
 /// Whether one of TypeScript's parameters is a field of its class too.
 fn has_modifier(parameter: Node<'_>) -> bool {
     let mut cursor = parameter.walk();
-    let is_modifier = |node: Node<'_>| matches!(node.kind(), "accessibility_modifier" | "override_modifier" | "readonly");
+    let is_modifier =
+        |node: Node<'_>| matches!(node.kind(), "accessibility_modifier" | "override_modifier" | "readonly");
     parameter.children(&mut cursor).any(is_modifier)
 }
 

@@ -108,10 +108,12 @@ fn differences(name: &str) -> Vec<String> {
     };
     let mut faults = Vec::new();
     let mut fault = |place: Place, word: &str, what: String| {
-        let excepted = EXCEPTIONS.iter().any(|(fixture, line, _)| *fixture == name && {
-            line.split_once(' ').is_some_and(|(number, words)| {
-                number.parse() == Ok(place.0) && words.split(' ').any(|each| each == word)
-            })
+        let excepted = EXCEPTIONS.iter().any(|(fixture, line, _)| {
+            *fixture == name && {
+                line.split_once(' ').is_some_and(|(number, words)| {
+                    number.parse() == Ok(place.0) && words.split(' ').any(|each| each == word)
+                })
+            }
         });
         if !excepted {
             faults.push(format!("{name}:{}:{} `{word}` {what}", place.0, place.1));
@@ -155,7 +157,8 @@ fn differences(name: &str) -> Vec<String> {
             None if theirs.is_empty() || imported(place) || word == "_" => {}
             // A definition may lead to another declaration, and what takes an object apart to that object's field.
             Some((_, ours, false)) if ours.contains(place) => {}
-            Some((_, ours, true)) if ours.contains(place) && theirs.iter().all(|target| defined.contains_key(target)) => {}
+            Some((_, ours, true))
+                if ours.contains(place) && theirs.iter().all(|target| defined.contains_key(target)) => {}
             Some((_, _, false)) if theirs.iter().any(imported) => {}
             None => fault(*place, word, format!("is nothing here, {theirs:?} there")),
             Some((_, ours, true)) if !ours.is_subset(theirs) => {

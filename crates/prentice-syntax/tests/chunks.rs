@@ -145,5 +145,6 @@ fn chunks_fall_between_items() {
         60-66 179 - | function total(entries: Cents[]): Cents;
         67-79 350 - | export function replay(amounts: Map<string, Cents>, stats?: Stats): Ledger {
 
-    "#]].assert_eq(&shown);
+    "#]]
+    .assert_eq(&shown);
 }

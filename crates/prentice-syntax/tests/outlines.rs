@@ -940,27 +940,43 @@ fn imports() {
                 8 import r []
             "#]],
         ),
-        (Language::TypeScript, "import type { A, B as C } from './d';\nimport e = require('f');", expect![[r#"
+        (
+            Language::TypeScript,
+            "import type { A, B as C } from './d';\nimport e = require('f');",
+            expect![[r#"
             1 import ./d [A, B as C]
             2 import f as e []
-        "#]]),
-        (Language::Go, "package p\nimport \"a/b\"\nimport (\n c \"d\"\n . \"e\"\n _ \"f\"\n)", expect![[r#"
+        "#]],
+        ),
+        (
+            Language::Go,
+            "package p\nimport \"a/b\"\nimport (\n c \"d\"\n . \"e\"\n _ \"f\"\n)",
+            expect![[r#"
             2 import a/b []
             4 import d as c []
             5 import e as . []
             6 import f as _ []
-        "#]]),
-        (Language::Java, "import a.B;\nimport static a.B.c;\nimport a.*;\nimport static a.B.*;", expect![[r#"
+        "#]],
+        ),
+        (
+            Language::Java,
+            "import a.B;\nimport static a.B.c;\nimport a.*;\nimport static a.B.*;",
+            expect![[r#"
             1 import a [B]
             2 import a.B [c]
             3 import a []
             4 import a.B []
-        "#]]),
-        (Language::C, "#include <a.h>\n#include \"b/c.h\"\n#include MACRO", expect![[r#"
+        "#]],
+        ),
+        (
+            Language::C,
+            "#include <a.h>\n#include \"b/c.h\"\n#include MACRO",
+            expect![[r#"
             1 import a.h []
             2 import b/c.h []
             3 import MACRO []
-        "#]]),
+        "#]],
+        ),
     ];
     for (language, text, expected) in table {
         expected.assert_eq(&render(text, &outline(language, text)));
@@ -972,11 +988,23 @@ fn imports() {
 fn locals_shadow_what_has_their_name() {
     let table = [
         (Language::Rust, "fn x() { let x = x(); { let x = x + 1; x; } x; if let Some(x) = f(x) { x } else { x } }"),
-        (Language::Rust, "fn f(a: A) { for a in a { a; } match a { B(c) | C(c) if c => c, D { e, f: g } => e + g, N => N } |a| a; a }"),
+        (
+            Language::Rust,
+            "fn f(a: A) { for a in a { a; } match a { B(c) | C(c) if c => c, D { e, f: g } => e + g, N => N } |a| a; a }",
+        ),
         (Language::Rust, "struct S<T>(T); impl<T> S<T> { fn f<U>(t: T) -> U { T::g::<U>(t.t) } } fn T() -> T {}"),
-        (Language::Python, "x = 1\ndef f(a, *b, c=x, **d):\n    global x\n    x = a\n    y = [y for y in b if y]\n    def g():\n        nonlocal y\n        y = c\n    return x, y, d.a"),
-        (Language::JavaScript, "let a = 1; function f(b, {c, d: e}) { a; if (b) { let a = c; a + e } var g = () => { g; b = 1 }; { var g } return a.b + d }"),
-        (Language::Go, "package p\nfunc f(a int) (b int, err error) { a := a; if a := b; a > 0 { a := a; _ = a }; c, err := g(a); return c, err }"),
+        (
+            Language::Python,
+            "x = 1\ndef f(a, *b, c=x, **d):\n    global x\n    x = a\n    y = [y for y in b if y]\n    def g():\n        nonlocal y\n        y = c\n    return x, y, d.a",
+        ),
+        (
+            Language::JavaScript,
+            "let a = 1; function f(b, {c, d: e}) { a; if (b) { let a = c; a + e } var g = () => { g; b = 1 }; { var g } return a.b + d }",
+        ),
+        (
+            Language::Go,
+            "package p\nfunc f(a int) (b int, err error) { a := a; if a := b; a > 0 { a := a; _ = a }; c, err := g(a); return c, err }",
+        ),
         (Language::Java, "class A { int a; void f(int b) { int c = a; for (int a : b) { a++; } a = this.b + b(c); } }"),
         (Language::C, "int a; int f(int b) { int c = a, *a = &b; { int a = c; a; } return a->b; }"),
     ];
@@ -1040,7 +1068,13 @@ fn broken_code_is_read_as_far_as_possible() {
     for (language, text) in table {
         let outline = outline(language, text);
         let names: Vec<&str> = outline.definitions.iter().map(|definition| definition.name.as_str()).collect();
-        let _ = writeln!(shown, "{language}: {} ({} of {} bytes unread)", names.join(" "), outline.unread_bytes, text.len());
+        let _ = writeln!(
+            shown,
+            "{language}: {} ({} of {} bytes unread)",
+            names.join(" "),
+            outline.unread_bytes,
+            text.len()
+        );
     }
     expect![[r#"
         Rust: a C d f (1 of 47 bytes unread)
@@ -1049,5 +1083,6 @@ fn broken_code_is_read_as_far_as_possible() {
         Go: a (2 of 39 bytes unread)
         Java: A b d (0 of 35 bytes unread)
         C++: A b (5 of 58 bytes unread)
-    "#]].assert_eq(&shown);
+    "#]]
+    .assert_eq(&shown);
 }

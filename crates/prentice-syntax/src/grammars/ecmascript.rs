@@ -237,7 +237,9 @@ fn imports(node: Node<'_>, parent: Option<Node<'_>>, text: &str, imports: &mut V
                 if let Some(declarator) = parent.filter(|parent| parent.kind() == "variable_declarator") {
                     import.range = declarator.byte_range();
                     match declarator.child_by_field_name("name") {
-                        Some(name) if name.kind() == "identifier" => import.alias = Some(text_of(name, text).to_owned()),
+                        Some(name) if name.kind() == "identifier" => {
+                            import.alias = Some(text_of(name, text).to_owned())
+                        }
                         Some(pattern) => names(pattern, text, &mut import),
                         None => {}
                     }

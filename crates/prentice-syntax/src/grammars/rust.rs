@@ -154,15 +154,13 @@ fn imports(node: Node<'_>, _: Option<Node<'_>>, text: &str, imports: &mut Vec<Im
         let known = imports[first..].iter().position(|import| import.module == module && !import.names.is_empty());
         match (name, known) {
             (Some(name), Some(index)) => imports[first + index].names.push(name),
-            (name, _) => imports.push(Import {
-                module,
-                alias: itself,
-                names: name.into_iter().collect(),
-                range: range.clone(),
-            }),
+            (name, _) => {
+                imports.push(Import { module, alias: itself, names: name.into_iter().collect(), range: range.clone() })
+            }
         }
     };
-    let mut open: Vec<(Node<'_>, String, usize)> = node.child_by_field_name("argument").map(|node| (node, String::new(), 0)).into_iter().collect();
+    let mut open: Vec<(Node<'_>, String, usize)> =
+        node.child_by_field_name("argument").map(|node| (node, String::new(), 0)).into_iter().collect();
     while let Some((node, prefix, depth)) = open.pop() {
         let (target, alias) = match node.kind() {
             "use_as_clause" => (node.child_by_field_name("path"), name(node.child_by_field_name("alias"))),

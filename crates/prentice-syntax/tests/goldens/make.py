@@ -19,9 +19,8 @@ Places are `line:column`, counted from 1. Tools, all found through PATH:
 - Go's own type checker `go/types`, through `make.go`;
 - javac's tree API, through `Make.java`.
 
-A server answers for each word of the text, comments and strings included, so that the script need not know what a name
-is. In C, macros and designators are what clangd says of them. What a name within a string or comment means is dropped
-unless it is defined in the file.
+A server is asked for the definition of each word of the text, so that the script need not know what a name is; keywords
+and words in comments are dropped afterwards. The compilers are asked for all names that they resolved.
 """
 
 import json
