@@ -43,7 +43,8 @@ pub struct Definition {
     pub name: String,
     /// What it is.
     pub kind: SymbolKind,
-    /// The type or module around it, where there is one: `Parser` for a method of `Parser`.
+    /// The definition around it, where there is one: `Parser` for a method of `Parser`, the outer function for one that
+    /// is defined in a function.
     pub container: Option<String>,
     /// Where the name is.
     pub name_range: Range<usize>,
@@ -88,10 +89,24 @@ pub struct ImportedName {
 pub struct Import {
     /// The module or header as written: `std::fs`, `os.path`, `./util`, `stdio.h`.
     pub module: String,
-    /// What is brought in; empty where it is the module itself, or everything (`*`).
+    /// The name that the module itself gets here, where it is given one: `import numpy as np`.
+    pub alias: Option<String>,
+    /// What is brought in; empty where it is the module itself, or everything (`*`). The default export of an
+    /// ECMAScript module is called `default`.
     pub names: Vec<ImportedName>,
     /// The whole statement.
     pub range: Range<usize>,
+}
+
+/// A variable or parameter of a function, or a type's parameter, with all its mentions.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Local {
+    /// The name.
+    pub name: String,
+    /// Where it is bound first.
+    pub range: Range<usize>,
+    /// Where it is mentioned or bound again, in the order of the text.
+    pub mentions: Vec<Range<usize>>,
 }
 
 /// What a file defines, mentions and imports, in the order of the text.
@@ -99,10 +114,22 @@ pub struct Import {
 pub struct Outline {
     /// Definitions.
     pub definitions: Vec<Definition>,
-    /// Mentions; a definition's own name is none.
+    /// Mentions of what may be defined anywhere. A definition's own name is none, nor is a mention of a local.
     pub references: Vec<Reference>,
+    /// Locals of functions, and parameters of types.
+    #[serde(default)]
+    pub locals: Vec<Local>,
     /// Imports.
     pub imports: Vec<Import>,
     /// Bytes that the parser could make no sense of.
     pub unread_bytes: usize,
+}
+
+impl Outline {
+    /// The local that is bound or mentioned at a byte of the text: where this finds one, no definition of the same name is
+    /// meant.
+    pub fn local_at(&self, offset: usize) -> Option<&Local> {
+        let within = |range: &Range<usize>| range.contains(&offset);
+        self.locals.iter().find(|local| within(&local.range) || local.mentions.iter().any(within))
+    }
 }
