@@ -189,10 +189,8 @@ mod tests {
 
     #[test]
     fn dictionaries_merge_in_order() {
-        let written: Vec<DictionaryWriter> = [&["a", "c"][..], &[], &["b", "c", "d"], &["c"]]
-            .iter()
-            .map(|strings| strings.iter().collect())
-            .collect();
+        let written: Vec<DictionaryWriter> =
+            [&["a", "c"][..], &[], &["b", "c", "d"], &["c"]].iter().map(|strings| strings.iter().collect()).collect();
         let dictionaries: Vec<Dictionary> =
             written.iter().map(|written| Dictionary::new(&written.text, &written.starts)).collect();
         let mut merged = Vec::new();

@@ -185,10 +185,8 @@ mod tests {
             1024 * self.0.len()
         }
         fn merge(parts: &[Part<Self>]) -> Self {
-            let mut paths: Vec<String> = parts
-                .iter()
-                .flat_map(|part| part.live_files().map(|file| part.layer.path(file).to_owned()))
-                .collect();
+            let mut paths: Vec<String> =
+                parts.iter().flat_map(|part| part.live_files().map(|file| part.layer.path(file).to_owned())).collect();
             paths.sort();
             Self(paths)
         }

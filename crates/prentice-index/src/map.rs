@@ -7,8 +7,9 @@
 //! several words; a tenth for private ones and those with more than five definitions; mentions from the files in focus
 //! fifty times; many mentions by the square root of their number.
 //!
-//! *Deviations:* a file that defines a name itself means that by it, and mentions nobody else; languages do not mention
-//! each other; names with more than [`DEFINERS`] defining files (`new`) tell nothing apart and are left out; a tenth of
+//! *Deviations:* a file that defines a name itself means that by it. Such mentions do not carry rank from file to file,
+//! where they would make a trap of every file that mentions only itself; a twentieth of a file's rank is shared among
+//! what it mentions of its own, to order what nobody else mentions. Languages do not mention each other; names with more than [`DEFINERS`] defining files (`new`) tell nothing apart and are left out; a tenth of
 //! the personalisation is spread over all files, so that what focus does not reach still has an order. Headers around a
 //! definition are found by indentation, not by a syntax tree. *Not covered:* fields, variants, variables and modules are
 //! not shown.
@@ -32,6 +33,8 @@ const DEFINERS: usize = 16;
 const DAMPING: f64 = 0.85;
 /// The share of the personalisation that all files have alike.
 const EVEN: f64 = 0.1;
+/// The share of a file's rank that its own definitions have by its own mentions.
+const OWN: f64 = 0.05;
 /// Iterations end when ranks change less than this in sum; since each shrinks the change by the damping, after 100.
 const SETTLED: f64 = 1e-7;
 /// Longer lines are cut, in characters.
@@ -94,7 +97,8 @@ pub fn repository_map(
     // Twice as many until they do not fit, then bisected.
     let (mut fits, mut too_many) = (0, ranked.len() + 1);
     while fits + 1 < too_many {
-        let tried = if too_many > ranked.len() { (2 * fits).clamp(8, ranked.len()) } else { usize::midpoint(fits, too_many) };
+        let tried =
+            if too_many > ranked.len() { (2 * fits).max(8).min(ranked.len()) } else { usize::midpoint(fits, too_many) };
         let text = excerpts.render(&ranked[..tried]);
         let tokens = count(&text);
         if tokens <= options.budget {
@@ -113,8 +117,10 @@ pub fn rank<'a>(symbols: &'a SymbolTable, options: &MapOptions<'_>) -> Vec<Ranke
     let graph = Graph::new(symbols, options);
     let ranks = page_rank(&graph, options);
     let mut arrived: BTreeMap<(u32, u32), f64> = BTreeMap::new();
-    for (edge, share) in graph.edges.iter().zip(graph.shares()) {
-        *arrived.entry((edge.to, edge.name)).or_default() += share * ranks[edge.from as usize];
+    for (edges, part) in [(&graph.edges, 1.0), (&graph.own, OWN)] {
+        for (edge, share) in edges.iter().zip(shares(edges)) {
+            *arrived.entry((edge.to, edge.name)).or_default() += part * share * ranks[edge.from as usize];
+        }
     }
     let mut ranked = Vec::new();
     for definition in graph.definitions {
@@ -126,7 +132,9 @@ pub fn rank<'a>(symbols: &'a SymbolTable, options: &MapOptions<'_>) -> Vec<Ranke
         let name = graph.names[definition.name as usize];
         ranked.push(RankedDefinition { path, name, line: definition.line, rank });
     }
-    ranked.sort_by(|a, b| b.rank.total_cmp(&a.rank).then_with(|| (a.path, a.line, a.name).cmp(&(b.path, b.line, b.name))));
+    ranked.sort_by(|a, b| {
+        b.rank.total_cmp(&a.rank).then_with(|| (a.path, a.line, a.name).cmp(&(b.path, b.line, b.name)))
+    });
     ranked
 }
 
@@ -144,7 +152,7 @@ struct Defined {
     line: u32,
 }
 
-/// Mentions of one name in one file that mean another.
+/// Mentions of one name in one file, and a file that defines it.
 struct Edge {
     from: u32,
     to: u32,
@@ -159,6 +167,8 @@ struct Graph<'a> {
     definitions: Vec<Defined>,
     /// By mentioning file, then by name and defining file.
     edges: Vec<Edge>,
+    /// Mentions of what the file itself defines.
+    own: Vec<Edge>,
 }
 
 impl<'a> Graph<'a> {
@@ -180,7 +190,8 @@ impl<'a> Graph<'a> {
         let number = |part: usize, file: u32| numbers[part].get(file as usize).copied().filter(|&file| file != DEAD);
         let focus: Vec<bool> = files.iter().map(|file| options.focus.contains(&file.path)).collect();
 
-        let (mut names, mut definitions, mut edges) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut names, mut definitions) = (Vec::new(), Vec::new());
+        let (mut edges, mut own) = (Vec::new(), Vec::new());
         // Dictionary `n` has the names of definitions of a part, dictionary `parts + n` those of its references.
         let dictionaries: Vec<_> = parts
             .iter()
@@ -224,8 +235,7 @@ impl<'a> Graph<'a> {
                 let by_focus = if focus[from as usize] { 50.0 } else { 1.0 };
                 let weight = weight * by_focus * f64::from(count).sqrt();
                 if definers.binary_search(&from).is_ok() {
-                    // Use at home says little.
-                    edges.push(Edge { from, to: from, name: id, weight: 0.1 * weight });
+                    own.push(Edge { from, to: from, name: id, weight });
                     continue;
                 }
                 let language = &files[from as usize].language;
@@ -233,19 +243,21 @@ impl<'a> Graph<'a> {
                 edges.extend(known.map(|&to| Edge { from, to, name: id, weight }));
             }
         });
-        edges.sort_by_key(|edge| (edge.from, edge.name, edge.to));
-        Self { files, names, definitions, edges }
-    }
-
-    /// What share of its file's rank each edge passes on.
-    fn shares(&self) -> Vec<f64> {
-        let mut shares = Vec::with_capacity(self.edges.len());
-        for edges in self.edges.chunk_by(|a, b| a.from == b.from) {
-            let sum: f64 = edges.iter().map(|edge| edge.weight).sum();
-            shares.extend(edges.iter().map(|edge| edge.weight / sum));
+        for edges in [&mut edges, &mut own] {
+            edges.sort_by_key(|edge| (edge.from, edge.name, edge.to));
         }
-        shares
+        Self { files, names, definitions, edges, own }
     }
+}
+
+/// What share of its file's rank each edge passes on.
+fn shares(edges: &[Edge]) -> Vec<f64> {
+    let mut shares = Vec::with_capacity(edges.len());
+    for edges in edges.chunk_by(|a, b| a.from == b.from) {
+        let sum: f64 = edges.iter().map(|edge| edge.weight).sum();
+        shares.extend(edges.iter().map(|edge| edge.weight / sum));
+    }
+    shares
 }
 
 fn is_shown(kind: SymbolKind) -> bool {
@@ -255,9 +267,8 @@ fn is_shown(kind: SymbolKind) -> bool {
 fn weight(name: &str, definers: usize, words: &[&str]) -> f64 {
     let parts = word_parts(name);
     let mut weight = 1.0;
-    let asked_for = |word: &&str| {
-        word.eq_ignore_ascii_case(name) || parts.iter().any(|part| part.eq_ignore_ascii_case(word))
-    };
+    let asked_for =
+        |word: &&str| word.eq_ignore_ascii_case(name) || parts.iter().any(|part| part.eq_ignore_ascii_case(word));
     if words.iter().any(asked_for) {
         weight *= 10.0;
     }
@@ -296,10 +307,9 @@ fn personalisation(files: &[File<'_>], options: &MapOptions<'_>) -> Vec<f64> {
 /// somebody does who starts anew.
 fn page_rank(graph: &Graph<'_>, options: &MapOptions<'_>) -> Vec<f64> {
     let start = personalisation(&graph.files, options);
-    let shares = graph.shares();
     // One arc for all edges between two files.
     let mut arcs: BTreeMap<(u32, u32), f64> = BTreeMap::new();
-    for (edge, share) in graph.edges.iter().zip(shares) {
+    for (edge, share) in graph.edges.iter().zip(shares(&graph.edges)) {
         *arcs.entry((edge.from, edge.to)).or_default() += share;
     }
     let arcs: Vec<(u32, u32, f64)> = arcs.into_iter().map(|((from, to), share)| (from, to, share)).collect();

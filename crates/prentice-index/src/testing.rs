@@ -86,7 +86,8 @@ pub(crate) fn chunks(text: &str, lines: usize) -> Vec<ChunkSpan> {
 }
 
 static DEFINITIONS: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?m)^([ \t]*)(?:pub |export |async )*(fn|def|function|func|struct|class|interface|const) (\w+)").unwrap()
+    Regex::new(r"(?m)^([ \t]*)(?:pub |export |async )*(fn|def|function|func|struct|class|interface|const) (\w+)")
+        .unwrap()
 });
 static WORDS: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"[A-Za-z_]\w*").unwrap());
 static CONTAINERS: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"(?m)^(?:impl|class) (\w+)").unwrap());
@@ -149,7 +150,18 @@ pub(crate) fn outline(text: &str) -> Outline {
 /// A source file at random, in which names come back.
 pub(crate) fn random_text(rng: &mut Rng) -> String {
     const NAMES: &[&str] = &[
-        "parse", "parseConfig", "load_file", "Index", "HTTPServer", "größe", "x", "value2", "self", "new", "Segment", "of",
+        "parse",
+        "parseConfig",
+        "load_file",
+        "Index",
+        "HTTPServer",
+        "größe",
+        "x",
+        "value2",
+        "self",
+        "new",
+        "Segment",
+        "of",
     ];
     const MARKS: &[&str] = &["(", ");", " = ", "::", ".", " => ", " + ", "\n", "\n", "\r\n    ", " ", "\t", "[0]", "—"];
     let mut text = String::new();
@@ -168,8 +180,16 @@ pub(crate) fn random_text(rng: &mut Rng) -> String {
 
 /// Both tables after many changes in random groups, beside the repository that has come about.
 pub(crate) fn random_history(seed: Seed, changes: usize) -> (Repository, TextIndex, SymbolTable) {
-    const PATHS: &[&str] =
-        &["a.rs", "b.rs", "src/a.py", "src/parse/mod.rs", "src/parse/config.rs", "web/index.ts", "web/load_file.ts", "z.c"];
+    const PATHS: &[&str] = &[
+        "a.rs",
+        "b.rs",
+        "src/a.py",
+        "src/parse/mod.rs",
+        "src/parse/config.rs",
+        "web/index.ts",
+        "web/load_file.ts",
+        "z.c",
+    ];
     let rng = &mut seed.rng();
     let mut repository = Repository::default();
     let (mut index, mut table) = (TextIndex::new(), SymbolTable::new());

@@ -69,12 +69,7 @@ pub(super) fn score(parts: &[Part<TextSegment>], living: &[Vec<bool>], terms: &[
 }
 
 /// The `depth` chunks of highest score above 0 among those in `masks`; equal scores by path and line.
-pub(super) fn best(
-    parts: &[Part<TextSegment>],
-    scores: &[Vec<f64>],
-    masks: &[Vec<bool>],
-    depth: usize,
-) -> Vec<Place> {
+pub(super) fn best(parts: &[Part<TextSegment>], scores: &[Vec<f64>], masks: &[Vec<bool>], depth: usize) -> Vec<Place> {
     let mut found: Vec<(f64, Place)> = Vec::new();
     for (part, (scores, mask)) in scores.iter().zip(masks).enumerate() {
         let scored = scores.iter().zip(mask).enumerate().filter(|(_, (score, may))| **may && **score > 0.0);

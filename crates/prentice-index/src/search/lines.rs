@@ -50,19 +50,22 @@ pub(super) enum Match {
 /// Searches the text at once, which is much faster than line by line; only a match that goes beyond its line makes that
 /// line be looked at alone.
 pub(super) fn matches(regex: &Regex, text: &str) -> Option<Match> {
+    // Behind the last line break there is no further line.
+    let text = content(text);
     let mut best = None;
     let mut at = 0;
     while let Some(found) = regex.find_at(text, at) {
         let start = memchr::memrchr(b'\n', &text.as_bytes()[..found.start()]).map_or(0, |at| at + 1);
         let end = memchr::memchr(b'\n', &text.as_bytes()[found.start()..]).map_or(text.len(), |at| found.start() + at);
-        let within = if found.end() <= end { Some(found) } else { regex.find(&text[start..end]) };
-        if let Some(within) = within {
-            // Of a line alone, the place in the text does not matter: it was not whole in the first place.
-            let whole = found.end() <= end && is_whole(text, within.range());
-            best = best.max(Some(if whole { Match::Whole } else { Match::Within }));
-            if best == Some(Match::Whole) {
-                return best;
-            }
+        let kind = if found.end() <= end {
+            Some(is_whole(text, found.range()))
+        } else {
+            let line = content(&text[start..end]);
+            regex.find(line).map(|found| is_whole(line, found.range()))
+        };
+        best = best.max(kind.map(|whole| if whole { Match::Whole } else { Match::Within }));
+        if best == Some(Match::Whole) {
+            return best;
         }
         // Go on behind this match if it stayed in its line, or with the next line.
         at = if found.end() <= end && found.end() > at { found.end() } else { end + 1 };
@@ -73,8 +76,15 @@ pub(super) fn matches(regex: &Regex, text: &str) -> Option<Match> {
     best
 }
 
+/// A line without its break.
+pub(super) fn content(line: &str) -> &str {
+    let line = line.strip_suffix('\n').unwrap_or(line);
+    line.strip_suffix('\r').unwrap_or(line)
+}
+
 fn is_whole(text: &str, range: Range<usize>) -> bool {
-    let word = |byte: Option<&u8>| byte.is_some_and(|&byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80);
+    let word =
+        |byte: Option<&u8>| byte.is_some_and(|&byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80);
     let bytes = text.as_bytes();
     let begins = range.start == 0 || !word(bytes.get(range.start)) || !word(bytes.get(range.start - 1));
     let ends = range.end == 0 || !word(bytes.get(range.end)) || !word(bytes.get(range.end - 1));
@@ -86,8 +96,8 @@ pub(super) struct Wanted<'a> {
     /// Terms, without case.
     pub(super) terms: &'a [String],
     pub(super) regexes: &'a [&'a Regex],
-    /// Ranges of the chunk's text that are wanted anyway.
-    pub(super) ranges: &'a [Range<usize>],
+    /// Names by which the chunk was found, with where in its text they stand.
+    pub(super) names: &'a [(Range<usize>, &'a str)],
 }
 
 /// The `limit` lines of a chunk's text with the most different things wanted, in the order of the text.
@@ -95,13 +105,12 @@ pub(super) fn matched_lines(text: &str, first_line: u32, wanted: &Wanted<'_>, li
     let mut found: Vec<(usize, MatchedLine)> = Vec::new();
     let mut start = 0;
     for (number, whole) in text.split_inclusive('\n').enumerate() {
-        let line = whole.trim_end_matches(['\n', '\r']);
+        let line = content(whole);
         let mut spans = Vec::new();
         let mut kinds = 0;
         for regex in wanted.regexes {
-            let before = spans.len();
+            kinds += usize::from(regex.is_match(line));
             spans.extend(regex.find_iter(line).map(|found| found.range()).filter(|range| !range.is_empty()));
-            kinds += usize::from(spans.len() > before);
         }
         let mut seen = vec![false; wanted.terms.len()];
         for (class, range) in words::runs(line) {
@@ -126,9 +135,11 @@ pub(super) fn matched_lines(text: &str, first_line: u32, wanted: &Wanted<'_>, li
             }
         }
         kinds += seen.iter().filter(|seen| **seen).count();
-        for range in wanted.ranges {
-            if range.start >= start && range.end <= start + line.len() {
-                spans.push(range.start - start..range.end - start);
+        for (range, name) in wanted.names {
+            let (from, to) = (range.start.wrapping_sub(start), range.end.wrapping_sub(start));
+            // The text may have changed since.
+            if line.get(from..to) == Some(name) {
+                spans.push(from..to);
                 // What was asked for by name says more than a word.
                 kinds += 2;
             }
@@ -157,4 +168,41 @@ fn shown(line: &str, number: u32, mut spans: Vec<Range<usize>>) -> MatchedLine {
     }
     apart.retain(|span| span.end <= end);
     MatchedLine { line: number, text: line[..end].to_owned(), spans: apart }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn matches_stay_within_a_line_and_whole_words_are_better() {
+        for (pattern, text, expected) in [
+            ("parse", "a\nb parse\n", Some(Match::Whole)),
+            ("parse", "parsed\n", Some(Match::Within)),
+            ("parse", "parsed\nunparse\nparse", Some(Match::Whole)),
+            ("parse", "parsed parse", Some(Match::Whole)),
+            ("a\\s+b", "a\n b\n", None),
+            ("a\\s+b", "a\na b\n", Some(Match::Whole)),
+            ("a\\s*b?", "xa\nb\n", Some(Match::Within)),
+            ("b$", "ab\r\nc", Some(Match::Within)),
+            ("^$", "a\n", None),
+            ("^$", "a\n\n", Some(Match::Whole)),
+            ("^$", "a\r\n", None),
+            ("x*", "yyy", Some(Match::Whole)),
+            ("größe", "übergröße\ngröße", Some(Match::Whole)),
+            ("[^a]+", "a\nb\na", Some(Match::Whole)),
+        ] {
+            let regex = regex::RegexBuilder::new(pattern).multi_line(true).crlf(true).build().unwrap();
+            assert_eq!(matches(&regex, text), expected, "{pattern} in {text:?}");
+        }
+    }
+
+    #[test]
+    fn a_long_line_is_cut_between_characters() {
+        let text = format!("{}ö word", "ab ".repeat(133));
+        let terms = ["ab".to_owned(), "word".to_owned()];
+        let wanted = Wanted { terms: &terms, regexes: &[], names: &[] };
+        let lines = matched_lines(&text, 7, &wanted, 3);
+        assert_eq!((lines.len(), lines[0].line, lines[0].text.len(), lines[0].spans.len()), (1, 7, 399, 133));
+    }
 }

@@ -111,6 +111,8 @@ pub struct SearchAnswer {
 const DEPTH: usize = 200;
 /// Chunks looked at for the plain words as one phrase, which is a preference and no demand.
 const PHRASE_LOOKED_AT: usize = 100;
+/// Definitions that a `sym:` stands for at most.
+const NAMED: usize = 10_000;
 /// The constant of reciprocal rank fusion.
 const FUSION: f64 = 60.0;
 
@@ -150,9 +152,8 @@ impl TextIndex {
 
     /// How many chunks there are.
     pub fn chunks(&self) -> usize {
-        let chunks = |part: &Part<TextSegment>| {
-            part.live_files().map(|file| part.layer.chunks_of(file).len()).sum::<usize>()
-        };
+        let chunks =
+            |part: &Part<TextSegment>| part.live_files().map(|file| part.layer.chunks_of(file).len()).sum::<usize>();
         self.layers.parts().iter().map(chunks).sum()
     }
 
@@ -182,7 +183,13 @@ impl TextIndex {
     }
 
     /// Searches. `symbols` may be empty; `texts` gives the text of files.
-    pub fn search(&self, symbols: &SymbolTable, query: &Query, options: &SearchOptions, texts: &Texts<'_>) -> SearchAnswer {
+    pub fn search(
+        &self,
+        symbols: &SymbolTable,
+        query: &Query,
+        options: &SearchOptions,
+        texts: &Texts<'_>,
+    ) -> SearchAnswer {
         let parts = self.layers.parts();
         Search { parts, symbols, query, options, texts: ChunkTexts::new(parts, texts) }.run()
     }
@@ -197,7 +204,7 @@ struct Search<'a, 't> {
     texts: ChunkTexts<'a, 't>,
 }
 
-impl Search<'_, '_> {
+impl<'a> Search<'a, '_> {
     fn run(mut self) -> SearchAnswer {
         let depth = DEPTH.max(self.options.limit);
         let living = self.masks(|part, file| part.is_live(file));
@@ -227,20 +234,20 @@ impl Search<'_, '_> {
         by_symbols.retain(|(place, _)| masks[place.part][place.chunk as usize]);
         by_symbols.truncate(depth);
 
-        let mut definitions: HashMap<Place, Vec<Range<usize>>> = HashMap::new();
-        for (place, range) in &by_symbols {
-            definitions.entry(*place).or_default().push(range.clone());
+        let mut definitions: HashMap<Place, Vec<SymbolHit>> = HashMap::new();
+        let symbol_places: Vec<Place> = by_symbols.iter().map(|(place, _)| *place).collect();
+        for (place, symbol) in by_symbols {
+            definitions.entry(place).or_default().push(symbol);
         }
-        let by_symbols: Vec<Place> = by_symbols.into_iter().map(|(place, _)| place).collect();
-        let mut fused = self.fuse(&[&by_words, &by_exact, &by_symbols]);
+        let mut fused = self.fuse(&[&by_words, &by_exact, &symbol_places]);
         fused.truncate(self.options.limit);
         let terms = self.query.plain_terms();
         let regexes: Vec<&Regex> = self.query.patterns.iter().map(|pattern| &pattern.regex).collect();
         let hits = fused
             .into_iter()
             .map(|(place, score)| {
-                let ranges = definitions.remove(&place).unwrap_or_default();
-                self.hit(place, score, &terms, &regexes, ranges)
+                let definitions = definitions.remove(&place).unwrap_or_default();
+                self.hit(place, score, &terms, &regexes, &definitions)
             })
             .collect();
         SearchAnswer { hits, complete }
@@ -268,10 +275,10 @@ impl Search<'_, '_> {
     }
 
     /// Leaves the chunks that define something like every `sym:`, and gives them, the most alike first.
-    fn required_symbols(&self, masks: &mut [Vec<bool>]) -> Vec<(Place, Range<usize>)> {
+    fn required_symbols(&self, masks: &mut [Vec<bool>]) -> Vec<(Place, SymbolHit<'a>)> {
         let mut named = Vec::new();
         for symbol in &self.query.symbols {
-            let places = self.places(self.symbols.find(symbol, Likeness::Subsequence, usize::MAX));
+            let places = self.places(self.symbols.find(symbol, Likeness::Subsequence, NAMED));
             let mut defining: Vec<Vec<bool>> = masks.iter().map(|mask| vec![false; mask.len()]).collect();
             for (place, _) in &places {
                 defining[place.part][place.chunk as usize] = true;
@@ -285,7 +292,7 @@ impl Search<'_, '_> {
     }
 
     /// Chunks that define what a plain word names, in full or by its beginning.
-    fn words_as_symbols(&self, depth: usize) -> Vec<(Place, Range<usize>)> {
+    fn words_as_symbols(&self, depth: usize) -> Vec<(Place, SymbolHit<'a>)> {
         let mut hits: Vec<SymbolHit> = Vec::new();
         for word in &self.query.words {
             hits.extend(self.symbols.find(word, Likeness::Prefix, depth));
@@ -294,12 +301,13 @@ impl Search<'_, '_> {
         self.places(hits)
     }
 
-    /// The chunks in which definitions are, with the range of the name in the file.
-    fn places(&self, hits: Vec<SymbolHit>) -> Vec<(Place, Range<usize>)> {
-        let place = |hit: SymbolHit| {
-            let (part, file) = self.parts.iter().enumerate().find_map(|(part, layer)| Some((part, layer.find(&hit.path)?)))?;
+    /// The chunks in which definitions are.
+    fn places(&self, hits: Vec<SymbolHit<'a>>) -> Vec<(Place, SymbolHit<'a>)> {
+        let place = |hit: SymbolHit<'a>| {
+            let parts = self.parts.iter().enumerate();
+            let (part, file) = parts.filter_map(|(part, layer)| Some((part, layer.find(hit.path)?))).next()?;
             let chunk = self.parts[part].layer.chunk_at(file, hit.name_range.start)?;
-            Some((Place { part, chunk }, hit.name_range))
+            Some((Place { part, chunk }, hit))
         };
         hits.into_iter().filter_map(place).collect()
     }
@@ -382,13 +390,18 @@ impl Search<'_, '_> {
         score: f64,
         terms: &[String],
         regexes: &[&Regex],
-        definitions: Vec<Range<usize>>,
+        definitions: &[SymbolHit<'_>],
     ) -> Hit {
         let segment = &self.parts[place.part].layer;
         let span = segment.span(place.chunk);
-        let inside = |range: Range<usize>| Some(range.start.checked_sub(span.range.start)?..range.end.checked_sub(span.range.start)?);
-        let ranges: Vec<Range<usize>> = definitions.into_iter().filter_map(inside).collect();
-        let wanted = Wanted { terms, regexes, ranges: &ranges };
+        let names: Vec<(Range<usize>, &str)> = definitions
+            .iter()
+            .filter_map(|definition| {
+                let start = definition.name_range.start.checked_sub(span.range.start)?;
+                Some((start..start + definition.name_range.len(), definition.name))
+            })
+            .collect();
+        let wanted = Wanted { terms, regexes, names: &names };
         let lines = match self.texts.get(place) {
             Some(text) => matched_lines(text, span.first_line, &wanted, self.options.lines),
             None => Vec::new(),

@@ -64,10 +64,15 @@ impl QueryError {
     pub fn hint(&self) -> String {
         match self {
             QueryError::Empty => "add a word, a \"quoted string\", a /regular expression/ or sym:NAME".to_owned(),
-            QueryError::Unclosed { what: "quote", .. } => "close it by `\"`; a quote within is written `\\\"`".to_owned(),
-            QueryError::Unclosed { .. } => "close it by `/`, or put the text in quotes to find a slash itself".to_owned(),
+            QueryError::Unclosed { what: "quote", .. } => {
+                "close it by `\"`; a quote within is written `\\\"`".to_owned()
+            }
+            QueryError::Unclosed { .. } => {
+                "close it by `/`, or put the text in quotes to find a slash itself".to_owned()
+            }
             QueryError::Trailing { delimiter: '/', .. } => {
-                "put a space there; a slash within an expression is written `\\/`, and a path is found in quotes".to_owned()
+                "put a space there; a slash within an expression is written `\\/`, and a path is found in quotes"
+                    .to_owned()
             }
             QueryError::Trailing { .. } => "put a space there".to_owned(),
             QueryError::NoValue { what, .. } if what.starts_with('"') || what.starts_with('/') => {
@@ -89,14 +94,15 @@ pub(super) struct Pattern {
 impl Pattern {
     /// Compiles `source`; the error has the character in it that is wrong, and why.
     fn new(source: &str) -> Result<Self, (usize, String)> {
-        let hir = regex_syntax::ParserBuilder::new().multi_line(true).crlf(true).build().parse(source).map_err(|error| {
-            let (kind, span) = match &error {
-                regex_syntax::Error::Parse(error) => (error.kind().to_string(), *error.span()),
-                regex_syntax::Error::Translate(error) => (error.kind().to_string(), *error.span()),
-                other => return (0, other.to_string()),
-            };
-            (source[..span.start.offset.min(source.len())].chars().count(), kind)
-        })?;
+        let hir =
+            regex_syntax::ParserBuilder::new().multi_line(true).crlf(true).build().parse(source).map_err(|error| {
+                let (kind, span) = match &error {
+                    regex_syntax::Error::Parse(error) => (error.kind().to_string(), *error.span()),
+                    regex_syntax::Error::Translate(error) => (error.kind().to_string(), *error.span()),
+                    other => return (0, other.to_string()),
+                };
+                (source[..span.start.offset.min(source.len())].chars().count(), kind)
+            })?;
         let looks = hir.properties().look_set();
         if looks.contains(Look::Start) || looks.contains(Look::End) {
             return Err((0, "lines are searched one by one: write `^` and `$` for their ends".to_owned()));
@@ -355,45 +361,100 @@ mod tests {
 
     #[test]
     fn queries_are_understood() {
-        check("parse theConfig", expect![[r#"terms ["parse", "theconfig", "the", "config"] phrase "(?i)parse\\s+theConfig" patterns [] symbols [] paths [] languages []"#]]);
-        check(r#"  "fn parse(" /a\/\d+/ =>"#, expect![[r#"terms ["fn", "parse"] phrase "" patterns ["fn parse\\(", "a/\\d+", "=>"] symbols [] paths [] languages []"#]]);
-        check(r#"path:"my src" path:src/**/*.rs lang:rust sym:cfg"#, expect![[r#"terms [] phrase "" patterns [] symbols ["cfg"] paths ["(?is)my src", "(?is)^src/(.*/)?[^/]*\\.rs$"] languages ["rust"]"#]]);
-        check("std::fs path::join size=12", expect![[r#"terms ["std", "fs", "path", "join", "size", "12"] phrase "(?i)std::fs\\s+path::join\\s+size=12" patterns [] symbols [] paths [] languages []"#]]);
-        check(r#""say \"hi\" \n""#, expect![[r#"terms ["say", "hi"] phrase "" patterns ["say \"hi\" \\\\n"] symbols [] paths [] languages []"#]]);
+        check(
+            "parse theConfig",
+            expect![[
+                r#"terms ["parse", "theconfig", "the", "config"] phrase "(?i)parse\\s+theConfig" patterns [] symbols [] paths [] languages []"#
+            ]],
+        );
+        check(
+            r#"  "fn parse(" /a\/\d+/ =>"#,
+            expect![[
+                r#"terms ["fn", "parse"] phrase "" patterns ["fn parse\\(", "a/\\d+", "=>"] symbols [] paths [] languages []"#
+            ]],
+        );
+        check(
+            r#"path:"my src" path:src/**/*.rs lang:rust sym:cfg"#,
+            expect![[
+                r#"terms [] phrase "" patterns [] symbols ["cfg"] paths ["(?is)my src", "(?is)^src/(.*/)?[^/]*\\.rs$"] languages ["rust"]"#
+            ]],
+        );
+        check(
+            "std::fs path::join size=12",
+            expect![[
+                r#"terms ["std", "fs", "path", "join", "size", "12"] phrase "(?i)std::fs\\s+path::join\\s+size=12" patterns [] symbols [] paths [] languages []"#
+            ]],
+        );
+        check(
+            r#""say \"hi\" \n""#,
+            expect![[
+                r#"terms ["say", "hi"] phrase "" patterns ["say \"hi\" \\\\n"] symbols [] paths [] languages []"#
+            ]],
+        );
     }
 
     #[test]
     fn errors_say_what_where_and_what_next() {
-        check("", expect![[r#"
+        check(
+            "",
+            expect![[r#"
             the query has nothing to search for
-            add a word, a "quoted string", a /regular expression/ or sym:NAME"#]]);
-        check("path:src", expect![[r#"
+            add a word, a "quoted string", a /regular expression/ or sym:NAME"#]],
+        );
+        check(
+            "path:src",
+            expect![[r#"
             the query has nothing to search for
-            add a word, a "quoted string", a /regular expression/ or sym:NAME"#]]);
-        check("word path:", expect![[r#"
+            add a word, a "quoted string", a /regular expression/ or sym:NAME"#]],
+        );
+        check(
+            "word path:",
+            expect![[r#"
             `path:` at column 6 has no value
-            write the value right behind it: path:VALUE"#]]);
-        check(r#"a "open"#, expect![[r#"
+            write the value right behind it: path:VALUE"#]],
+        );
+        check(
+            r#"a "open"#,
+            expect![[r#"
             the quote that opens at column 3 does not close
-            close it by `"`; a quote within is written `\"`"#]]);
-        check("a /open", expect![[r#"
+            close it by `"`; a quote within is written `\"`"#]],
+        );
+        check(
+            "a /open",
+            expect![[r#"
             the regular expression that opens at column 3 does not close
-            close it by `/`, or put the text in quotes to find a slash itself"#]]);
-        check("/usr/bin", expect![[r#"
+            close it by `/`, or put the text in quotes to find a slash itself"#]],
+        );
+        check(
+            "/usr/bin",
+            expect![[r#"
             something follows the closing `/` at column 6
-            put a space there; a slash within an expression is written `\/`, and a path is found in quotes"#]]);
-        check("x //", expect![[r#"
+            put a space there; a slash within an expression is written `\/`, and a path is found in quotes"#]],
+        );
+        check(
+            "x //",
+            expect![[r#"
             `//` at column 3 has no value
-            write what to search for between them"#]]);
-        check("größe /fo(o/", expect![[r#"
+            write what to search for between them"#]],
+        );
+        check(
+            "größe /fo(o/",
+            expect![[r#"
             the regular expression is wrong at column 10: unclosed group
-            put it in quotes to find the text as it stands"#]]);
-        check(r"/\Afoo/", expect![[r#"
+            put it in quotes to find the text as it stands"#]],
+        );
+        check(
+            r"/\Afoo/",
+            expect![[r#"
             the regular expression is wrong at column 2: lines are searched one by one: write `^` and `$` for their ends
-            put it in quotes to find the text as it stands"#]]);
-        check("/((a{100}){100}){100}/", expect![[r#"
+            put it in quotes to find the text as it stands"#]],
+        );
+        check(
+            "/((a{100}){100}){100}/",
+            expect![[r#"
             the regular expression is wrong at column 2: it is too large
-            put it in quotes to find the text as it stands"#]]);
+            put it in quotes to find the text as it stands"#]],
+        );
     }
 
     #[test]

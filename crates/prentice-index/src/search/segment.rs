@@ -266,7 +266,9 @@ impl TextSegmentBuilder {
         self.files.push((self.chunks.len() as u32, file.language.map(str::to_owned)));
         for span in file.chunks {
             let Some(text) = file.text.get(span.range.clone()) else { continue };
-            let (Ok(start), Ok(end)) = (u32::try_from(span.range.start), u32::try_from(span.range.end)) else { continue };
+            let (Ok(start), Ok(end)) = (u32::try_from(span.range.start), u32::try_from(span.range.end)) else {
+                continue;
+            };
             let mut length = 0;
             for (class, range) in words::runs(text) {
                 length += self.count(class, &text[range]);

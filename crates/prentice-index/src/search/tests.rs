@@ -84,7 +84,9 @@ fn check(query: &str, expected: Expect) {
 
 #[test]
 fn words_find_what_has_them_and_what_defines_them_first() {
-    check("parse config", expect![[r#"
+    check(
+        "parse config",
+        expect![[r#"
         src/config/load.rs:9-11
            9 fn ‹parse_config›(text: &str) -> ‹Config› {
           10     text.lines().map(‹parse›_line).collect()
@@ -95,8 +97,11 @@ fn words_find_what_has_them_and_what_defines_them_first() {
            3 pub struct ‹Config› {
         src/config/load.rs:5-8
            6     ‹parse›_‹config›(&text)
-    "#]]);
-    check("parse_config", expect![[r#"
+    "#]],
+    );
+    check(
+        "parse_config",
+        expect![[r#"
         src/config/load.rs:9-11
            9 fn ‹parse_config›(text: &str) -> ‹Config› {
           10     text.lines().map(‹parse›_line).collect()
@@ -107,108 +112,154 @@ fn words_find_what_has_them_and_what_defines_them_first() {
            4     """‹Parse› the ‹config› of a report."""
         src/config/mod.rs:5-7
            7 pub fn default_‹config›() -> ‹Config› { ‹Config› { entries: Vec::new() } }
-    "#]]);
-    check("server", expect![[r#"
+    "#]],
+    );
+    check(
+        "server",
+        expect![[r#"
         tools/report.py:5-8
            7 class Report‹Server›(HTTP‹Server›):
         src/main.rs:5-6
            5     HTTP‹Server›::new(config).run(8080);
         tools/report.py:1-4
            1 from app.http import HTTP‹Server›
-    "#]]);
-    check("GRÖSSE größe", expect![[r#"
+    "#]],
+    );
+    check(
+        "GRÖSSE größe",
+        expect![[r#"
         web/größe.ts:1-3
            1 export function ‹größe›(werte: number[]): number {
            2   return werte.length; // ‹Größe›
-    "#]]);
+    "#]],
+    );
     check("nowhere", expect![""]);
 }
 
 #[test]
 fn paths_count_as_words() {
-    check("report", expect![[r#"
+    check(
+        "report",
+        expect![[r#"
         tools/report.py:5-8
            7 class ‹ReportServer›(HTTPServer):
         tools/report.py:1-4
            3 def parse_‹report›(text):
            4     """Parse the config of a ‹report›."""
         tools/report.py:9-9
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn quotes_and_expressions_must_match_within_a_line() {
-    check(r#""load_config(""#, expect![[r#"
+    check(
+        r#""load_config(""#,
+        expect![[r#"
         src/main.rs:1-4
            4     let config = load::‹load_config(›Path::new("app.toml"));
         src/config/load.rs:1-4
            4 pub fn ‹load_config(›path: &Path) -> Config {
-    "#]]);
+    "#]],
+    );
     check(r#""LOAD_CONFIG(""#, expect![""]);
-    check(r"/fn \w+_config/", expect![[r#"
+    check(
+        r"/fn \w+_config/",
+        expect![[r#"
         src/config/mod.rs:5-7
            7 pub ‹fn default_config›() -> Config { Config { entries: Vec::new() } }
         src/config/load.rs:9-11
            9 ‹fn parse_config›(text: &str) -> Config {
         src/config/load.rs:1-4
            4 pub ‹fn load_config›(path: &Path) -> Config {
-    "#]]);
-    check(r"/^\s+return .*0$/", expect![[r#"
+    "#]],
+    );
+    check(
+        r"/^\s+return .*0$/",
+        expect![[r#"
         tools/report.py:9-9
            9 ‹        return port => 8080›
-    "#]]);
+    "#]],
+    );
     check(r"/\{\s+let/", expect![""]);
-    check("=>", expect![[r#"
+    check(
+        "=>",
+        expect![[r#"
         tools/report.py:9-9
            9         return port ‹=>› 8080
-    "#]]);
-    check(r#"config "8080""#, expect![[r#"
+    "#]],
+    );
+    check(
+        r#"config "8080""#,
+        expect![[r#"
         src/main.rs:5-6
            5     HTTPServer::new(‹config›).run(‹8080›);
         tools/report.py:9-9
            9         return port => ‹8080›
-    "#]]);
-    check(r"/(?i)GRÖSSE|größe/ path:web", expect![[r#"
+    "#]],
+    );
+    check(
+        r"/(?i)GRÖSSE|größe/ path:web",
+        expect![[r#"
         web/größe.ts:1-3
            1 export function ‹größe›(werte: number[]): number {
            2   return werte.length; // ‹Größe›
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn filters_narrow() {
-    check("config lang:python", expect![[r#"
+    check(
+        "config lang:python",
+        expect![[r#"
         tools/report.py:1-4
            4     """Parse the ‹config› of a report."""
-    "#]]);
-    check("config lang:rs path:main", expect![[r#"
+    "#]],
+    );
+    check(
+        "config lang:rs path:main",
+        expect![[r#"
         src/main.rs:1-4
            1 use crate::‹config›::load;
            4     let ‹config› = load::load_‹config›(Path::new("app.toml"));
         src/main.rs:5-6
            5     HTTPServer::new(‹config›).run(8080);
-    "#]]);
-    check("config path:src/**/mod.rs", expect![[r#"
+    "#]],
+    );
+    check(
+        "config path:src/**/mod.rs",
+        expect![[r#"
         src/config/mod.rs:1-4
            3 pub struct ‹Config› {
         src/config/mod.rs:5-7
            7 pub fn default_‹config›() -> ‹Config› { ‹Config› { entries: Vec::new() } }
-    "#]]);
-    check("sym:prsconf", expect![[r#"
+    "#]],
+    );
+    check(
+        "sym:prsconf",
+        expect![[r#"
         src/config/load.rs:9-11
            9 fn ‹parse_config›(text: &str) -> Config {
-    "#]]);
-    check("text sym:parse", expect![[r#"
+    "#]],
+    );
+    check(
+        "text sym:parse",
+        expect![[r#"
         src/config/load.rs:9-11
            9 fn ‹parse_config›(‹text›: &str) -> Config {
           10     ‹text›.lines().map(parse_line).collect()
         tools/report.py:1-4
            3 def ‹parse_report›(‹text›):
-    "#]]);
-    check("sym:ReportServer.run", expect![[r#"
+    "#]],
+    );
+    check(
+        "sym:ReportServer.run",
+        expect![[r#"
         tools/report.py:5-8
            8     def ‹run›(self, port):
-    "#]]);
+    "#]],
+    );
 }
 
 /// All chunks that have a line with a match, by looking at all of them.
@@ -216,7 +267,7 @@ fn by_looking(repository: &Repository, regex: &Regex) -> Vec<(String, u32)> {
     let mut found = Vec::new();
     for (path, text) in &repository.0 {
         for chunk in crate::testing::chunks(text, 4) {
-            let mut lines = text[chunk.range.clone()].split_inclusive('\n').map(|line| line.trim_end_matches(['\n', '\r']));
+            let mut lines = text[chunk.range.clone()].split_inclusive('\n').map(lines::content);
             if lines.any(|line| regex.is_match(line)) {
                 found.push((path.clone(), chunk.first_line));
             }
@@ -231,8 +282,10 @@ fn the_index_finds_just_what_looking_at_everything_finds() {
     let mut matched = 0;
     for round in 0..12 {
         let (repository, index, table) = random_history(Seed(5).derive("look", round), 40);
-        let written = ["parse", "oad_f", "x::of", "(?i)HTTPSERVER", "g?röße", r"\bof\b", "^fn", r"value\d$", "Abc_Abc", "^$"];
-        let more = [r"Abc_\b", r"new(\(|\.)", r"Index = |\+ Segment", r"[0]\s*of", r"\s=>\s", "—", "s+elf.", "(x|of)[.]parse"];
+        let written =
+            ["parse", "oad_f", "x::of", "(?i)HTTPSERVER", "g?röße", r"\bof\b", "^fn", r"value\d$", "Abc_Abc", "^$"];
+        let more =
+            [r"Abc_\b", r"new(\(|\.)", r"Index = |\+ Segment", r"[0]\s*of", r"\s=>\s", "—", "s+elf.", "(x|of)[.]parse"];
         for source in written.iter().chain(&more) {
             let query = Query::parse(&format!("/{source}/")).unwrap();
             let answer = index.search(&table, &query, &everything, &|path| repository.text(path));
@@ -270,9 +323,12 @@ fn order_and_grouping_of_changes_do_not_matter() {
         let (repository, mut index, mut table) = random_history(Seed(9).derive("history", round), 60);
         let (afresh, afresh_table) = repository.tables();
         assert_eq!((index.files(), index.chunks(), index.paths()), (afresh.files(), afresh.chunks(), afresh.paths()));
-        for source in ["parse config", "HTTPServer new", "\"x.\"", "/of|new/", "parse sym:load", "größe path:src", "self =>"] {
+        for source in
+            ["parse config", "HTTPServer new", "\"x.\"", "/of|new/", "parse sym:load", "größe path:src", "self =>"]
+        {
             let query = Query::parse(source).unwrap();
-            let search = |index: &TextIndex, table| index.search(table, &query, &options, &|path| repository.text(path));
+            let search =
+                |index: &TextIndex, table| index.search(table, &query, &options, &|path| repository.text(path));
             let expected = search(&afresh, &afresh_table);
             assert_eq!(search(&index, &table), expected, "{source}");
             hits += expected.hits.len();
@@ -295,7 +351,8 @@ fn many_small_changes_are_found_at_once() {
         let path = format!("dir{}/file{number}.rs", number % 7);
         index.update(&TextFile { path: &path, language: None, text: &text, chunks: &crate::testing::chunks(&text, 4) });
         let query = Query::parse(&format!("marker_{number}")).unwrap();
-        let answer = index.search(&SymbolTable::new(), &query, &SearchOptions::default(), &|_| Some(Cow::Borrowed(&text)));
+        let answer =
+            index.search(&SymbolTable::new(), &query, &SearchOptions::default(), &|_| Some(Cow::Borrowed(&text)));
         assert_eq!(answer.hits[0].path, path);
     }
     assert!(index.segments().count() < 40, "{} segments", index.segments().count());
@@ -307,9 +364,8 @@ fn texts_that_are_gone_or_have_changed_give_no_lines_and_no_panic() {
     let (index, table) = repository.tables();
     let texts: [&Texts<'_>; 3] = [&|_| None, &|_| Some(Cow::Borrowed("ä")), &|_| Some(Cow::Owned("ü".repeat(10_000)))];
     for text in texts {
-        let search = |source: &str| {
-            index.search(&table, &Query::parse(source).unwrap(), &SearchOptions::default(), text).hits
-        };
+        let search =
+            |source: &str| index.search(&table, &Query::parse(source).unwrap(), &SearchOptions::default(), text).hits;
         assert!(search("config").iter().all(|hit| hit.lines.is_empty()));
         assert!(!search("config").is_empty() && search("\"config\"").is_empty());
     }

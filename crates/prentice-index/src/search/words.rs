@@ -170,7 +170,8 @@ mod tests {
 
     #[test]
     fn folding_takes_the_case_away() {
-        for (text, expected) in [("abc_1", "abc_1"), ("ABC", "abc"), ("ÄſK", "äsk"), ("İ", "İ"), ("ΣΑΣ", "σασ")] {
+        for (text, expected) in [("abc_1", "abc_1"), ("ABC", "abc"), ("ÄſK", "äsk"), ("İ", "İ"), ("ΣΑΣ", "σασ")]
+        {
             assert_eq!(fold(text), expected);
         }
     }

@@ -15,8 +15,8 @@ use prentice_syntax::{Import, ReferenceKind, SymbolKind};
 pub use likeness::Likeness;
 pub use resolve::Mention;
 pub(crate) use resolve::family;
-pub use segment::{SymbolFile, SymbolSegment, SymbolSegmentBuilder};
 use segment::StoredDefinition;
+pub use segment::{SymbolFile, SymbolSegment, SymbolSegmentBuilder};
 
 use crate::layers::{Layer as _, Layers, Part};
 

@@ -41,7 +41,8 @@ pub(super) fn resolve<'a>(table: &'a SymbolTable, mention: &Mention<'_>) -> Vec<
         .into_iter()
         .flat_map(|import| {
             let module = Module::new(&import.module, mention.path);
-            let names = import.names.into_iter().map(|name| (name.alias.unwrap_or_else(|| name.name.clone()), name.name));
+            let names =
+                import.names.into_iter().map(|name| (name.alias.unwrap_or_else(|| name.name.clone()), name.name));
             let names: Vec<_> = names.map(Some).collect();
             let names = if names.is_empty() { vec![None] } else { names };
             names.into_iter().map(move |names| Imported { module: module.clone(), names })

@@ -282,6 +282,8 @@ impl SymbolSegmentBuilder {
     /// # Panics
     /// The path does not come after those before it.
     pub fn add(&mut self, file: &SymbolFile<'_>) {
+        let ascending = self.paths.last().is_none_or(|last| last.as_str() < file.path);
+        assert!(ascending, "`{}` comes after `{}`", file.path, self.paths[self.paths.len() - 1]);
         let number = self.add_file(file.path, file.language, &file.outline.imports);
         let lines: Vec<usize> = memchr::memchr_iter(b'\n', file.text.as_bytes()).collect();
         for definition in &file.outline.definitions {
@@ -296,15 +298,14 @@ impl SymbolSegmentBuilder {
             self.add_definition(&definition.name, stored);
         }
         for reference in &file.outline.references {
-            let kind = REFERENCE_KINDS.iter().position(|&kind| kind == reference.kind).expect("all kinds are listed") as u8;
+            let kind =
+                REFERENCE_KINDS.iter().position(|&kind| kind == reference.kind).expect("all kinds are listed") as u8;
             let stored = StoredReference { file: number, start: reference.range.start, kind };
             self.add_references(&reference.name, [stored]);
         }
     }
 
     fn add_file(&mut self, path: &str, language: Option<&str>, imports: &[Import]) -> u32 {
-        let ascending = self.paths.last().is_none_or(|last| last.as_str() < path);
-        assert!(ascending, "`{path}` comes after `{}`", self.paths[self.paths.len() - 1]);
         let start = u32::try_from(self.imports.len()).expect("a segment has less than 4 GB of imports");
         put(&mut self.imports, imports.len() as u64);
         for import in imports {
@@ -347,7 +348,9 @@ impl SymbolSegmentBuilder {
     /// The segment of all files added.
     pub fn finish(self) -> SymbolSegment {
         let mut definitions: BTreeMap<Box<str>, Vec<StoredDefinition<String>>> = self.definitions.into_iter().collect();
-        definitions.values_mut().for_each(|list| list.sort_by_key(|definition| (definition.file, definition.name_range.start)));
+        definitions
+            .values_mut()
+            .for_each(|list| list.sort_by_key(|definition| (definition.file, definition.name_range.start)));
         let references: BTreeMap<Box<str>, Vec<StoredReference>> = self.references.into_iter().collect();
         let mut containers: Vec<&str> =
             definitions.values().flatten().filter_map(|definition| definition.container.as_deref()).collect();
