@@ -9,10 +9,11 @@
 //!
 //! *Deviations:* a file that defines a name itself means that by it. Such mentions do not carry rank from file to file,
 //! where they would make a trap of every file that mentions only itself; a twentieth of a file's rank is shared among
-//! what it mentions of its own, to order what nobody else mentions. Languages do not mention each other; names with more than [`DEFINERS`] defining files (`new`) tell nothing apart and are left out; a tenth of
-//! the personalisation is spread over all files, so that what focus does not reach still has an order. Headers around a
-//! definition are found by indentation, not by a syntax tree. *Not covered:* fields, variants, variables and modules are
-//! not shown.
+//! what it mentions of its own, to order what nobody else mentions. Languages do not mention each other. Names with
+//! more than [`DEFINERS`] defining files (`new`) tell nothing apart and carry nothing. What is asked for has rank of its
+//! own, since a question would otherwise only stir what is mentioned anyway. A tenth of the personalisation is spread
+//! over all files, so that what it does not reach still has an order. Headers around a definition are found by
+//! indentation, not by a syntax tree. *Not covered:* fields, variants, variables and modules are not shown.
 
 use std::{
     borrow::Cow,
@@ -33,6 +34,8 @@ const DEFINERS: usize = 16;
 const DAMPING: f64 = 0.85;
 /// The share of the personalisation that all files have alike.
 const EVEN: f64 = 0.1;
+/// What the definitions asked for have beforehand, together: as much as all mentions give.
+const ASKED_FOR: f64 = 1.0;
 /// The share of a file's rank that its own definitions have by its own mentions.
 const OWN: f64 = 0.05;
 /// Iterations end when ranks change less than this in sum; since each shrinks the change by the damping, after 100.
@@ -122,13 +125,18 @@ pub fn rank<'a>(symbols: &'a SymbolTable, options: &MapOptions<'_>) -> Vec<Ranke
             *arrived.entry((edge.to, edge.name)).or_default() += part * share * ranks[edge.from as usize];
         }
     }
+    let asked_for: Vec<bool> = graph.names.iter().map(|name| is_asked_for(name, options.words)).collect();
+    let number = graph.definitions.iter().filter(|definition| asked_for[definition.name as usize]).count();
     let mut ranked = Vec::new();
     for definition in graph.definitions {
         let path = graph.files[definition.file as usize].path;
         if options.focus.contains(&path) {
             continue;
         }
-        let rank = arrived.get(&(definition.file, definition.name)).copied().unwrap_or(0.0);
+        let mut rank = arrived.get(&(definition.file, definition.name)).copied().unwrap_or(0.0);
+        if asked_for[definition.name as usize] {
+            rank += ASKED_FOR / number as f64;
+        }
         let name = graph.names[definition.name as usize];
         ranked.push(RankedDefinition { path, name, line: definition.line, rank });
     }
@@ -267,9 +275,7 @@ fn is_shown(kind: SymbolKind) -> bool {
 fn weight(name: &str, definers: usize, words: &[&str]) -> f64 {
     let parts = word_parts(name);
     let mut weight = 1.0;
-    let asked_for =
-        |word: &&str| word.eq_ignore_ascii_case(name) || parts.iter().any(|part| part.eq_ignore_ascii_case(word));
-    if words.iter().any(asked_for) {
+    if is_asked_for(name, words) {
         weight *= 10.0;
     }
     if parts.len() > 1 && name.len() >= 8 {
@@ -282,6 +288,14 @@ fn weight(name: &str, definers: usize, words: &[&str]) -> f64 {
         weight *= 0.1;
     }
     weight
+}
+
+/// Whether one of `words` is the name or a part of it.
+fn is_asked_for(name: &str, words: &[&str]) -> bool {
+    let is = |word: &&str| {
+        word.eq_ignore_ascii_case(name) || word_parts(name).iter().any(|part| part.eq_ignore_ascii_case(word))
+    };
+    words.iter().any(is)
 }
 
 /// Where somebody who does not follow mentions goes: to the files in focus, and those whose paths have the words.
@@ -330,10 +344,32 @@ fn page_rank(graph: &Graph<'_>, options: &MapOptions<'_>) -> Vec<f64> {
     ranks
 }
 
+/// A text, and where its lines begin.
+struct Lines<'t> {
+    text: Cow<'t, str>,
+    starts: Vec<usize>,
+}
+
+impl<'t> Lines<'t> {
+    fn new(text: Cow<'t, str>) -> Self {
+        let breaks = memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| at + 1);
+        // No line begins at the end of the text.
+        let starts = std::iter::once(0).chain(breaks).filter(|&start| start < text.len()).collect();
+        Self { text, starts }
+    }
+
+    /// Line `number`, from 1, without what is blank at its end.
+    fn get(&self, number: u32) -> Option<&str> {
+        let index = (number as usize).checked_sub(1)?;
+        let end = self.starts.get(index + 1).copied().unwrap_or(self.text.len());
+        Some(self.text[*self.starts.get(index)?..end].trim_end())
+    }
+}
+
 /// The lines of definitions, read when they are first wanted.
 struct Excerpts<'a, 't> {
     texts: &'a Texts<'t>,
-    files: HashMap<String, Option<(Cow<'t, str>, Vec<usize>)>>,
+    files: HashMap<String, Option<Lines<'t>>>,
     /// For each ranked definition its lines with their numbers; none where its file has another text by now.
     lines: Vec<Option<Vec<(u32, String)>>>,
 }
@@ -367,7 +403,7 @@ impl Excerpts<'_, '_> {
                 text.push('\n');
                 next = number + 1;
             }
-            let total = self.files.get(path).and_then(Option::as_ref).map_or(0, |(_, starts)| starts.len());
+            let total = self.files.get(path).and_then(Option::as_ref).map_or(0, |lines| lines.starts.len());
             if (next as usize) <= total {
                 text.push_str("⋮\n");
             }
@@ -378,21 +414,10 @@ impl Excerpts<'_, '_> {
     /// The line of a definition and those of what is around it.
     fn read(&mut self, definition: &RankedDefinition<'_>) -> Option<Vec<(u32, String)>> {
         let texts = self.texts;
-        let file = self.files.entry(definition.path.to_owned()).or_insert_with(|| {
-            let text = texts(definition.path)?;
-            let mut starts: Vec<usize> = vec![0];
-            starts.extend(memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| at + 1));
-            // No line begins at the end of the text.
-            starts.pop_if(|start| *start == text.len());
-            Some((text, starts))
-        });
-        let (text, starts) = file.as_ref()?;
-        let line = |number: u32| {
-            let index = (number as usize).checked_sub(1)?;
-            let end = starts.get(index + 1).copied().unwrap_or(text.len());
-            Some(text[*starts.get(index)?..end].trim_end())
-        };
-        let own = line(definition.line)?;
+        let file =
+            self.files.entry(definition.path.to_owned()).or_insert_with(|| texts(definition.path).map(Lines::new));
+        let file = file.as_ref()?;
+        let own = file.get(definition.line)?;
         if !own.contains(definition.name) {
             return None;
         }
@@ -403,7 +428,7 @@ impl Excerpts<'_, '_> {
         let mut number = definition.line;
         while around > 0 && number > 1 {
             number -= 1;
-            let header = line(number)?;
+            let header = file.get(number)?;
             // Brackets, comments and attributes open nothing that has a name.
             let named = header.trim_start().starts_with(|first: char| first.is_alphabetic() || first == '_');
             if named && indent(header) < around && header.trim() != "where" {

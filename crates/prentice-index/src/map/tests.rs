@@ -41,10 +41,13 @@ pub fn serve(port: &str) {
 }
 == tools/report.py
 def load_config():
-    return render_report()
+    return render_report(format_row())
 
-def render_report():
+def render_report(row):
     pass
+== tools/rows.py
+def format_row():
+    return load_config()
 == docs/empty.py
 "#;
 
@@ -66,35 +69,39 @@ fn the_map_shows_what_is_used_most() {
     check(
         &MapOptions { budget: 1024, ..MapOptions::default() },
         expect![[r#"
-        src/config.rs:
-        ⋮
-        │pub fn load_config(path: &str) -> Config {
-        ⋮
-        │fn parse_lines(text: &str) -> Config {}
-        ⋮
-        │pub struct Config {
-        ⋮
-        │impl Config {
-        ⋮
-        │    pub fn value_of(&self, key: &str) -> &str {
-        ⋮
-        │    fn unused_helper(&self) {}
-        ⋮
+            src/config.rs:
+            ⋮
+            │pub fn load_config(path: &str) -> Config {
+            ⋮
+            │fn parse_lines(text: &str) -> Config {}
+            ⋮
+            │pub struct Config {
+            ⋮
+            │impl Config {
+            ⋮
+            │    pub fn value_of(&self, key: &str) -> &str {
+            ⋮
+            │    fn unused_helper(&self) {}
+            ⋮
 
-        src/main.rs:
-        │fn main() {
-        ⋮
+            src/main.rs:
+            │fn main() {
+            ⋮
 
-        src/server.rs:
-        │pub fn serve(port: &str) {
-        ⋮
+            src/server.rs:
+            │pub fn serve(port: &str) {
+            ⋮
 
-        tools/report.py:
-        │def load_config():
-        ⋮
-        │def render_report():
-        ⋮
-        9 definitions, 60 tokens"#]],
+            tools/report.py:
+            │def load_config():
+            ⋮
+            │def render_report(row):
+            ⋮
+
+            tools/rows.py:
+            │def format_row():
+            ⋮
+            10 definitions, 64 tokens"#]],
     );
     check(
         &MapOptions { budget: 25, ..MapOptions::default() },
@@ -103,36 +110,99 @@ fn the_map_shows_what_is_used_most() {
             ⋮
             │pub fn load_config(path: &str) -> Config {
             ⋮
-            │impl Config {
+
+            tools/report.py:
+            │def load_config():
             ⋮
-            │    pub fn value_of(&self, key: &str) -> &str {
+
+            tools/rows.py:
+            │def format_row():
             ⋮
-            2 definitions, 24 tokens"#]],
+            3 definitions, 18 tokens"#]],
     );
     check(&MapOptions { budget: 3, ..MapOptions::default() }, expect!["0 definitions, 0 tokens"]);
 }
 
+/// The first four definitions.
+fn check_order(focus: &[&str], words: &[&str], expected: Expect) {
+    let (_, table) = Repository::written(REPOSITORY).tables();
+    let ranked = rank(&table, &MapOptions { focus, words, ..MapOptions::default() });
+    let order = ranked.iter().take(4).map(|found| format!("{}:{}\n", found.path, found.name));
+    expected.assert_eq(&order.collect::<String>());
+}
+
 #[test]
 fn focus_and_words_change_what_matters() {
-    check(&MapOptions { budget: 12, focus: &["tools/report.py"], words: &[] }, expect![[r#"
-        src/config.rs:
-        ⋮
-        │pub fn load_config(path: &str) -> Config {
-        ⋮
-        1 definitions, 10 tokens"#]]);
-    check(&MapOptions { budget: 12, focus: &["src/main.rs"], words: &[] }, expect![[r#"
-        src/config.rs:
-        ⋮
-        │pub fn load_config(path: &str) -> Config {
-        ⋮
-        1 definitions, 10 tokens"#]]);
-    check(&MapOptions { budget: 8, focus: &[], words: &["report"] }, expect![[r#"
-        tools/report.py:
-        ⋮
-        │def render_report():
-        ⋮
-        1 definitions, 5 tokens"#]]);
-    check(&MapOptions { budget: 8, focus: &[], words: &["VALUE"] }, expect!["0 definitions, 0 tokens"]);
+    check_order(
+        &[],
+        &[],
+        expect![[r#"
+        tools/report.py:load_config
+        tools/rows.py:format_row
+        src/config.rs:load_config
+        src/config.rs:value_of
+    "#]],
+    );
+    check_order(
+        &["src/main.rs"],
+        &[],
+        expect![[r#"
+        src/config.rs:load_config
+        src/config.rs:value_of
+        tools/report.py:load_config
+        tools/rows.py:format_row
+    "#]],
+    );
+    check_order(
+        &["tools/report.py"],
+        &[],
+        expect![[r#"
+        tools/rows.py:format_row
+        src/config.rs:load_config
+        src/config.rs:value_of
+        src/config.rs:parse_lines
+    "#]],
+    );
+    check_order(
+        &["src/config.rs"],
+        &[],
+        expect![[r#"
+        tools/report.py:load_config
+        tools/rows.py:format_row
+        tools/report.py:render_report
+        src/server.rs:serve
+    "#]],
+    );
+    check_order(
+        &[],
+        &["report"],
+        expect![[r#"
+        tools/report.py:render_report
+        tools/rows.py:format_row
+        tools/report.py:load_config
+        src/config.rs:load_config
+    "#]],
+    );
+    check_order(
+        &[],
+        &["VALUE"],
+        expect![[r#"
+        src/config.rs:value_of
+        tools/report.py:load_config
+        tools/rows.py:format_row
+        tools/report.py:render_report
+    "#]],
+    );
+    check_order(
+        &[],
+        &["serve"],
+        expect![[r#"
+        src/server.rs:serve
+        tools/report.py:load_config
+        tools/rows.py:format_row
+        src/config.rs:load_config
+    "#]],
+    );
 }
 
 #[test]
@@ -172,7 +242,7 @@ fn what_has_changed_since_or_is_gone_is_left_out() {
     let (_, table) = repository.tables();
     let map = repository_map(&table, &MapOptions::default(), &|_| None, &count);
     assert_eq!((map.text.as_str(), map.definitions), ("", 0));
-    let other = |path: &str| (path == "src/server.rs").then(|| Cow::Borrowed("// one line\n"));
+    let other = |path: &str| (path == "src/server.rs").then_some(Cow::Borrowed("// one line\n"));
     assert_eq!(repository_map(&table, &MapOptions::default(), &other, &count).definitions, 0);
     assert_eq!(repository_map(&SymbolTable::new(), &MapOptions::default(), &|_| None, &count).text, "");
 }

@@ -37,9 +37,10 @@ pub(super) fn score(parts: &[Part<TextSegment>], living: &[Vec<bool>], terms: &[
     let lives = |part: usize, chunk: u32| parts[part].all_live() || living[part][chunk as usize];
     let (mut chunks, mut length) = (0u64, 0u64);
     for (number, part) in parts.iter().enumerate() {
+        let lengths = part.layer.lengths();
         for chunk in (0..part.layer.chunks()).filter(|&chunk| lives(number, chunk)) {
             chunks += 1;
-            length += u64::from(part.layer.length(chunk));
+            length += u64::from(lengths.get(chunk));
         }
     }
     let by_length = K1 * B * chunks as f64 / (length.max(1)) as f64;
@@ -57,10 +58,10 @@ pub(super) fn score(parts: &[Part<TextSegment>], living: &[Vec<bool>], terms: &[
             lists.iter().map(|&(number, list)| list.filter(|&(chunk, _)| lives(number, chunk)).count()).sum();
         let idf = (1.0 + (chunks as f64 - having as f64 + 0.5) / (having as f64 + 0.5)).ln();
         for (number, list) in lists {
-            let segment = &parts[number].layer;
+            let lengths = parts[number].layer.lengths();
             for (chunk, count) in list {
                 let count = f64::from(count);
-                let norm = K1 * (1.0 - B) + by_length * f64::from(segment.length(chunk));
+                let norm = K1 * (1.0 - B) + by_length * f64::from(lengths.get(chunk));
                 scores[number][chunk as usize] += idf * count * (K1 + 1.0) / (count + norm);
             }
         }

@@ -113,6 +113,10 @@ const DEPTH: usize = 200;
 const PHRASE_LOOKED_AT: usize = 100;
 /// Definitions that a `sym:` stands for at most.
 const NAMED: usize = 10_000;
+/// Shorter words (`to`, `is`) are not taken for the beginning of a name.
+const NAMING: usize = 3;
+/// Words that are taken for the beginning of a name at most; each is a scan of all names.
+const NAMING_WORDS: usize = 8;
 /// The constant of reciprocal rank fusion.
 const FUSION: f64 = 60.0;
 
@@ -291,13 +295,20 @@ impl<'a> Search<'a, '_> {
         named
     }
 
-    /// Chunks that define what a plain word names, in full or by its beginning.
+    /// Chunks that define what a plain word names, in full or by its beginning; names with more of the words first.
     fn words_as_symbols(&self, depth: usize) -> Vec<(Place, SymbolHit<'a>)> {
         let mut hits: Vec<SymbolHit> = Vec::new();
-        for word in &self.query.words {
+        for word in self.query.words.iter().filter(|word| word.len() >= NAMING).take(NAMING_WORDS) {
             hits.extend(self.symbols.find(word, Likeness::Prefix, depth));
         }
-        hits.sort_by_key(|hit| std::cmp::Reverse(hit.score));
+        let mut words: Vec<Cow<str>> = self.query.words.iter().map(|word| words::fold(word)).collect();
+        words.sort_unstable();
+        words.dedup();
+        let having = |name: &str| {
+            let parts: Vec<Cow<str>> = std::iter::once(name).chain(words::parts(name)).map(words::fold).collect();
+            words.iter().filter(|word| parts.contains(word)).count()
+        };
+        hits.sort_by_cached_key(|hit| std::cmp::Reverse((having(hit.name), hit.score)));
         self.places(hits)
     }
 

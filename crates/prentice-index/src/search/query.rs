@@ -230,9 +230,12 @@ impl Query {
     }
 }
 
+/// More words of a query are not looked up: who pastes a page gets an answer to its beginning.
+const WORDS: usize = 32;
+
 fn terms<'a>(words: impl Iterator<Item = &'a str>) -> Vec<String> {
     let mut terms: Vec<String> = Vec::new();
-    for word in words {
+    for word in words.take(WORDS) {
         for term in std::iter::once(word).chain(words::parts(word)) {
             let term = words::fold(term);
             if !terms.iter().any(|other| *other == term) {

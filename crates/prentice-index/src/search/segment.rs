@@ -137,10 +137,9 @@ impl TextSegment {
         (low < chunks.end && self.span(low).range.contains(&place)).then_some(low)
     }
 
-    /// How many terms a chunk has, each as often as it occurs.
-    #[inline]
-    pub(super) fn length(&self, chunk: u32) -> u32 {
-        self.chunk_number(chunk, 4)
+    /// How many terms each chunk has.
+    pub(super) fn lengths(&self) -> Lengths<'_> {
+        Lengths(self.sections.get(CHUNKS))
     }
 
     /// The chunks with a term, and how often each has it.
@@ -174,6 +173,17 @@ impl Layer for TextSegment {
 
     fn merge(parts: &[Part<Self>]) -> Self {
         merge(parts)
+    }
+}
+
+/// How many terms chunks have, each term as often as it occurs.
+#[derive(Clone, Copy)]
+pub(super) struct Lengths<'a>(&'a [u8]);
+
+impl Lengths<'_> {
+    #[inline]
+    pub(super) fn get(self, chunk: u32) -> u32 {
+        entry(self.0, chunk as usize * CHUNK_WIDTH + 4).unwrap_or(0)
     }
 }
 

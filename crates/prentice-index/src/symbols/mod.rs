@@ -178,7 +178,7 @@ impl SymbolTable {
             hits.extend(living.map(|reference| ReferenceHit {
                 path: part.layer.path(reference.file),
                 kind: reference.kind(),
-                range: reference.start..reference.start + name.len(),
+                range: reference.start as usize..reference.start as usize + name.len(),
             }));
         }
         hits.sort_by_key(|hit| (hit.path, hit.range.start));

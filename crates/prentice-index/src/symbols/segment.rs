@@ -84,7 +84,7 @@ pub(crate) struct StoredDefinition<C> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct StoredReference {
     pub(crate) file: u32,
-    pub(crate) start: usize,
+    pub(crate) start: u32,
     /// By [`REFERENCE_KINDS`].
     kind: u8,
 }
@@ -171,7 +171,7 @@ impl SymbolSegment {
     /// The references to name `name` of [`SymbolSegment::referenced`], by file and place.
     pub(crate) fn references(&self, name: u32) -> impl Iterator<Item = StoredReference> {
         let mut reader = self.list(REFERENCE_STARTS, REFERENCES, name);
-        let (mut file, mut left, mut start) = (0u32, 0u64, 0usize);
+        let (mut file, mut left, mut start) = (0u32, 0u64, 0u32);
         std::iter::from_fn(move || {
             if left == 0 {
                 file = file.checked_add(reader.small()?)?;
@@ -181,7 +181,7 @@ impl SymbolSegment {
             left = left.checked_sub(1)?;
             let number = reader.number()?;
             let kind = (number & 3) as u8;
-            start = start.checked_add(usize::try_from(number >> 2).ok()?)?;
+            start = start.checked_add(u32::try_from(number >> 2).ok()?)?;
             (usize::from(kind) < REFERENCE_KINDS.len()).then_some(StoredReference { file, start, kind })
         })
     }
@@ -232,26 +232,28 @@ impl Layer for SymbolSegment {
         }
         files.sort_unstable();
         let mut builder = SymbolSegmentBuilder::new();
-        let mut renumbered: Vec<HashMap<u32, u32>> = vec![HashMap::new(); parts.len()];
+        let mut renumbered: Vec<Vec<Option<u32>>> =
+            parts.iter().map(|part| vec![None; part.layer.files() as usize]).collect();
         for (path, number, file) in files {
             let segment = &parts[number].layer;
             let language = segment.language(file);
             let new = builder.add_file(path, (!language.is_empty()).then_some(language), &segment.imports(file));
-            renumbered[number].insert(file, new);
+            renumbered[number][file as usize] = Some(new);
         }
         for (part, renumbered) in parts.iter().zip(&renumbered) {
             let segment = &part.layer;
+            let new = |file: u32| renumbered.get(file as usize).copied().flatten();
             for name in 0..segment.names().len() {
                 for definition in segment.definitions(name) {
-                    if let Some(&file) = renumbered.get(&definition.file) {
+                    if let Some(file) = new(definition.file) {
                         builder.add_definition(segment.names().text(name), StoredDefinition { file, ..definition });
                     }
                 }
             }
             for name in 0..segment.referenced().len() {
-                let living = segment.references(name).filter_map(|reference| {
-                    Some(StoredReference { file: *renumbered.get(&reference.file)?, ..reference })
-                });
+                let living = segment
+                    .references(name)
+                    .filter_map(|reference| Some(StoredReference { file: new(reference.file)?, ..reference }));
                 builder.add_references(segment.referenced().text(name), living);
             }
         }
@@ -300,8 +302,9 @@ impl SymbolSegmentBuilder {
         for reference in &file.outline.references {
             let kind =
                 REFERENCE_KINDS.iter().position(|&kind| kind == reference.kind).expect("all kinds are listed") as u8;
-            let stored = StoredReference { file: number, start: reference.range.start, kind };
-            self.add_references(&reference.name, [stored]);
+            // Nobody reads a file of 4 GB for its symbols.
+            let Ok(start) = u32::try_from(reference.range.start) else { continue };
+            self.add_references(&reference.name, [StoredReference { file: number, start, kind }]);
         }
     }
 
@@ -391,7 +394,7 @@ impl SymbolSegmentBuilder {
                 put(bytes, group.len() as u64);
                 let mut start = 0;
                 for reference in group {
-                    put(bytes, ((reference.start - start) as u64) << 2 | u64::from(reference.kind));
+                    put(bytes, u64::from(reference.start - start) << 2 | u64::from(reference.kind));
                     start = reference.start;
                 }
             }
