@@ -394,6 +394,23 @@ mod tests {
     }
 
     #[test]
+    fn places_in_closed_files_are_read_from_disk() {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("latin.rs"), b"\xe9\r\nfn a").unwrap();
+        std::fs::write(directory.path().join("large.rs"), "x".repeat(101)).unwrap();
+        std::fs::write(directory.path().join("open.rs"), "old").unwrap();
+        let workspace = Workspace::new(directory.path().into());
+        let open =
+            HashMap::from([("open.rs".to_owned(), ("as:given".to_owned(), Arc::new(Text::new("\n\nnew".into()))))]);
+        let mut texts = Texts::new(&workspace, &open, 100, Encoding::Utf16);
+        let places = ["latin.rs", "large.rs", "open.rs", "gone.rs", "latin.rs", "untitled:1"];
+        let locations = texts.locations(places.map(|path| Place { path: path.into(), range: 8..9 }).into());
+        let found: Vec<_> = locations.iter().map(|location| (&location.uri, location.range.start.line)).collect();
+        let latin = workspace.uri("latin.rs");
+        assert_eq!(found, [(&latin, 1), (&"as:given".to_owned(), 2), (&latin, 1)]);
+    }
+
+    #[test]
     fn definitions_nest_by_their_ranges() {
         let define = |name: &str, range: Range<usize>| Definition {
             name: name.into(),

@@ -259,14 +259,14 @@ mod tests {
     use super::*;
 
     /// A document with `let x` at its end, where `let x = read(path);` is shown; then each of `edits` (a range and a text).
-    fn check(steps: &[Step], expected: Expect) {
+    fn check(steps: &[Step], expected: &Expect) {
         let mut content = String::from("fn f() {\n    let x");
         let mut suggestions = Suggestions::new(Duration::from_secs(30));
         let start = Instant::now();
         let mut id = 0;
         for step in steps {
             match step {
-                Step::Show(rest) => {
+                Show(rest) => {
                     let at = content.find("let").unwrap();
                     let completion = Completion {
                         text: format!("let x{rest}"),
@@ -277,25 +277,25 @@ mod tests {
                     let (text, offset) = (Text::new(content.clone()), content.len());
                     id = suggestions.show(("u", "rust"), Surface::Inline, &text, offset, vec![completion]);
                 }
-                Step::Write(with) => {
+                Write(with) => {
                     let range = content.len()..content.len();
                     content.push_str(with);
                     let edit = Edit { range, text: (*with).to_owned() };
                     suggestions.changed("u", &Text::new(content.clone()), &[edit], start);
                 }
-                Step::Replace(all) => {
+                Replace(all) => {
                     let edit = Edit { range: 0..content.len(), text: (*all).to_owned() };
                     content = (*all).to_owned();
                     suggestions.changed("u", &Text::new(content.clone()), &[edit], start);
                 }
-                Step::Command(part, text) => {
+                Command(part, text) => {
                     suggestions.accepted(id, *part, content.rfind(text).unwrap(), text, start);
                 }
-                Step::Wait => {
+                Wait => {
                     let text = Text::new(content.clone());
                     suggestions.look_again(start + Duration::from_secs(31), |_| Some(&text));
                 }
-                Step::Close => suggestions.closed("u"),
+                Close => suggestions.closed("u"),
             }
         }
         let notes: Vec<_> = suggestions.take_notes().into_iter().map(|note| format!("{:?}", note.outcome)).collect();
@@ -320,15 +320,15 @@ mod tests {
             Later { kept: true }"#]];
         let steps =
             [Show(" = read(path);"), Write(" = read(path);"), Command(Part::Whole, "let x = read(path);"), Wait];
-        check(&steps, accepted_and_kept.clone());
-        check(&[Show(" = read(path);"), Write(" = read(path);"), Wait], accepted_and_kept.clone());
-        check(&[Show(";"), Write(";"), Wait], expect!["Shown { confidence: 0.5 }"]);
+        check(&steps, &accepted_and_kept);
+        check(&[Show(" = read(path);"), Write(" = read(path);"), Wait], &accepted_and_kept);
+        check(&[Show(";"), Write(";"), Wait], &expect!["Shown { confidence: 0.5 }"]);
         // A formatter replaces everything.
         let steps = [Show(" = 1;"), Write(" = 1;"), Replace("fn f() {\n  let x = 1;\n}"), Wait];
-        check(&steps, accepted_and_kept);
+        check(&steps, &accepted_and_kept);
         check(
             &[Show(" = 1;"), Write(" = 1;"), Replace("fn f() {}"), Wait],
-            expect![[r#"
+            &expect![[r#"
                 Shown { confidence: 0.5 }
                 Accepted { part: Whole }
                 Later { kept: false }"#]],
@@ -341,7 +341,7 @@ mod tests {
             [Show(" = read(path);"), Write(" ="), Command(Part::Word, " ="), Show(" = read(path);"), Write("!"), Wait];
         check(
             &steps,
-            expect![[r#"
+            &expect![[r#"
                 Shown { confidence: 0.5 }
                 Accepted { part: Word }
                 Later { kept: true }"#]],
@@ -352,13 +352,13 @@ mod tests {
     fn what_is_written_along_stays_and_what_contradicts_dismisses() {
         check(
             &[Show(" = 1;"), Write(" "), Show(" = 1;"), Write("="), Show(" = 1;"), Write("!"), Close],
-            expect![[r#"
+            &expect![[r#"
                 Shown { confidence: 0.5 }
                 Dismissed"#]],
         );
         check(
             &[Show(" = 1;"), Show(" = 2;"), Close],
-            expect![[r#"
+            &expect![[r#"
                 Shown { confidence: 0.5 }
                 Dismissed
                 Shown { confidence: 0.5 }
