@@ -295,7 +295,7 @@ fn inline_completions_say_what_they_replace_and_how_to_tell_of_acceptance() {
         (
             "fn f() {\r\n\tlet‸\r\n}",
             expect![[
-                r#"{"insertText":" all = read_all(path);","range":{"start":{"line":1,"character":4},"end":{"line":1,"character":4}},"command":{"title":"cited.rs:3 (MIT)","command":"prentice.accepted","arguments":[1,"whole",13,"let"]}}"#
+                r#"{"insertText":" all = read_all(path);","range":{"start":{"line":1,"character":4},"end":{"line":1,"character":4}},"command":{"title":"cited.rs:3 (MIT)","command":"prentice.accepted","arguments":[1,"whole",14," all = read_all(path);"]}}"#
             ]],
         ),
         // Between what is written and what stands behind the cursor.

@@ -209,7 +209,7 @@ mod tests {
         let lines: Vec<_> = text.lines().map(without_time).collect();
         expect![[r#"
             "language":"rust","surface":"inline","event":"shown","confidence":0.5}
-            "language":"rust","surface":"inline","event":"accepted","part
+            "language":"rust","surface":"inline","event":"accepted","part"
             "language":"rust","surface":"inline","event":"later","kept":true}"#]]
         .assert_eq(&lines.join("\n"));
 
