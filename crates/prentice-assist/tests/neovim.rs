@@ -76,11 +76,11 @@ fn neovim_drives_the_server() {
         return;
     }
 
-    neovim.send("jwb");
+    neovim.send("j^");
     let looked_up =
         ["definition()", "references()", "symbols()", "workspace_symbols()"].map(|what| neovim.evaluate(what));
     expect![[r#"
-        ["cited.rs", 1, 3]
+        ["cited.rs",1,3]
         2
         ["f"]
         ["load"]"#]]
@@ -90,8 +90,8 @@ fn neovim_drives_the_server() {
     neovim.send("o    let");
     neovim.until("drawn()", |said| said == " all = read_all(path);|  cited.rs:3 (MIT)");
     expect![[r#"
-        [[" all = read_all(path);", 11]]
-        [["let all = read_all(path);", "cited.rs:3 (MIT)"]]"#]]
+        [[" all = read_all(path);",11]]
+        [["let all = read_all(path);","cited.rs:3 (MIT)"]]"#]]
     .assert_eq(&["inline()", "list()"].map(|what| neovim.evaluate(what)).join("\n"));
     neovim.send("<M-w>");
     neovim.until("line()", |said| said.ends_with("let all|15"));
@@ -108,7 +108,7 @@ fn neovim_drives_the_server() {
     neovim.send("!");
     neovim.until("drawn()", str::is_empty);
     neovim.send("<Tab>x");
-    neovim.until("line()", |said| said.trim_start().starts_with("let!\tx|"));
+    neovim.until("line()", |said| said.replace("^I", "\t").trim_start().starts_with("let!\tx|"));
 
     neovim.quit();
     let noted = summarise(&statistics).unwrap().total;
@@ -138,6 +138,8 @@ impl Neovim {
             .env("XDG_STATE_HOME", workspace.join("state"))
             .env("XDG_CACHE_HOME", workspace.join("cache"))
             .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
             .spawn()
             .unwrap();
         let neovim = Self { process, socket };

@@ -68,10 +68,10 @@ end
 
 local function forget()
   clear()
-  if pending then
+  if pending and pending.id then
     call(pending.client, 'cancel_request', pending.id)
-    pending = nil
   end
+  pending = nil
 end
 
 local function lines_of(text)
@@ -93,6 +93,7 @@ end
 
 -- Draws an item behind the cursor; nothing if it does not continue what is written.
 local function draw(client, buffer, item)
+  clear()
   local cursor = vim.api.nvim_win_get_cursor(0)
   local row, column = cursor[1] - 1, cursor[2]
   local line = vim.api.nvim_get_current_line()
@@ -137,7 +138,12 @@ local function ask()
   local tick, cursor = vim.api.nvim_buf_get_changedtick(buffer), vim.api.nvim_win_get_cursor(0)
   local params = position_params(client)
   params.context = { triggerKind = 2 }
+  local question = { client = client }
+  pending = question
   local ok, id = call(client, 'request', 'textDocument/inlineCompletion', params, function(error, result)
+    if pending ~= question then
+      return
+    end
     pending = nil
     local here = vim.api.nvim_get_current_buf() == buffer and vim.api.nvim_get_mode().mode:sub(1, 1) == 'i'
     local same = here
@@ -149,7 +155,7 @@ local function ask()
       draw(client, buffer, items[1])
     end
   end, buffer)
-  pending = ok and { client = client, id = id } or nil
+  question.id = ok and id or nil
 end
 
 -- What is drawn, if it still belongs to the text.
@@ -232,7 +238,8 @@ local function map(buffer, key, action, description)
   local keys = vim.api.nvim_replace_termcodes(key, true, false, true)
   vim.keymap.set('i', key, function()
     if not action() then
-      vim.api.nvim_feedkeys(keys, 'n', false)
+      -- Before what was typed meanwhile, and without being mapped again.
+      vim.api.nvim_feedkeys(keys, 'ni', false)
     end
   end, { buffer = buffer, desc = 'Prentice: ' .. description })
 end

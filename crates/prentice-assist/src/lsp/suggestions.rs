@@ -127,6 +127,8 @@ impl Suggestions {
             self.watched.iter_mut().filter(|watched| watched.uri == uri).for_each(|watched| watched.shift(edit));
         }
         let cursor = last.range.start + last.text.len();
+        // What is shown on both surfaces can be taken from one only; the edit does not tell from which.
+        let mut is_taken = last.text.chars().nth(1).is_none();
         for surface in [Surface::Inline, Surface::List] {
             let Some(live) = self.live.get_mut(&(uri.to_owned(), surface)) else { continue };
             live.fresh = false;
@@ -142,7 +144,7 @@ impl Suggestions {
             if let Some(whole) = whole {
                 let (start, accepted) = (whole.replace.start, whole.text.clone());
                 live.state = State::Over;
-                if last.text.chars().nth(1).is_some() {
+                if !std::mem::replace(&mut is_taken, true) {
                     self.take((uri.to_owned(), language), surface, Part::Whole, start, accepted, now);
                 }
             } else if !live
@@ -364,6 +366,24 @@ mod tests {
                 Shown { confidence: 0.5 }
                 Dismissed"#]],
         );
+    }
+
+    #[test]
+    fn what_is_shown_twice_is_accepted_once() {
+        let (before, after) = (Text::new("let".into()), Text::new("let x = 1;".into()));
+        let mut suggestions = Suggestions::new(Duration::from_secs(30));
+        for surface in [Surface::Inline, Surface::List] {
+            let completion =
+                Completion { text: " x = 1;".into(), replace: 3..3, confidence: 0.5, citations: Vec::new() };
+            suggestions.show(("u", "rust"), surface, &before, 3, vec![completion]);
+        }
+        let edit = Edit { range: 3..3, text: " x = 1;".into() };
+        suggestions.changed("u", &after, &[edit], Instant::now());
+        suggestions.accepted(2, Part::Whole, 3, " x = 1;", Instant::now());
+        suggestions.closed("u");
+        let notes = suggestions.take_notes();
+        let accepted: Vec<_> = notes.iter().filter(|note| matches!(note.outcome, Outcome::Accepted { .. })).collect();
+        assert_eq!((notes.len(), accepted.len(), accepted[0].surface), (3, 1, Surface::Inline));
     }
 
     #[test]
