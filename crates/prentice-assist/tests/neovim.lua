@@ -1,4 +1,4 @@
--- What tests/neovim.rs asks Neovim to do, by `v:lua.T.…()`; everything returns a string.
+-- What tests/stdio.rs asks Neovim to do, by `v:lua.T.…()`; everything returns a string.
 
 local cwd = vim.fn.getcwd()
 vim.opt.runtimepath:append(vim.env.PRENTICE_TEST_PLUGIN)

@@ -77,7 +77,7 @@ pub trait Backend: Sync {
     /// A document was closed; what is on disk counts again.
     fn closed(&self, path: &str);
 
-    /// What could stand at the cursor, best first. Those whose `replace` leaves the cursor's line, or does not contain
+    /// What could stand at the cursor, best first, with the document's line endings. Those whose `replace` leaves the cursor's line, or does not contain
     /// the cursor, are not shown.
     ///
     /// Nobody waits for the answer any more once `cancelled` is set: look at it every few milliseconds, since the next

@@ -2,14 +2,14 @@
 
 use std::path::PathBuf;
 
-use lsp_server::{Connection, ErrorCode, Message, Request, RequestId, Response};
+use lsp_server::{Connection, ErrorCode, Message, Request, Response};
 use serde_json::{Value, json};
 
 use super::{
     Ending, ServeOptions,
     answers::{ACCEPT_KIND, ACCEPTED},
+    failure::{Failure, parse},
     protocol::InitializeParams,
-    server::parse,
     text::Encoding,
     workspace::{Workspace, path_of_uri},
 };
@@ -36,8 +36,8 @@ pub fn wait_for_initialize(connection: &Connection, options: &ServeOptions) -> R
     loop {
         let response = match connection.receiver.recv().map_err(|_| Ending::Disconnected)? {
             Message::Request(request) if request.method == "initialize" => {
-                let id = request.id.clone();
-                match introduce(request, options) {
+                let id = request.id;
+                match introduce(request.params, options) {
                     Ok((client, result)) => {
                         connection
                             .sender
@@ -45,7 +45,7 @@ pub fn wait_for_initialize(connection: &Connection, options: &ServeOptions) -> R
                             .map_err(|_| Ending::Disconnected)?;
                         return Ok(client);
                     }
-                    Err(refusal) => refusal,
+                    Err(failure) => failure.response(id),
                 }
             }
             Message::Request(Request { id, method, .. }) => {
@@ -57,17 +57,15 @@ pub fn wait_for_initialize(connection: &Connection, options: &ServeOptions) -> R
             }
             Message::Notification(_) | Message::Response(_) => continue,
         };
-        connection.sender.send(response.into()).map_err(|_| Ending::Disconnected)?;
+        let _ = connection.sender.send(response.into());
     }
 }
 
-fn introduce(request: Request, options: &ServeOptions) -> Result<(Client, Value), Response> {
-    let id = request.id.clone();
-    let params: InitializeParams =
-        parse(request.method, request.params).map_err(|failure| failure.response(id.clone()))?;
+fn introduce(params: Value, options: &ServeOptions) -> Result<(Client, Value), Failure> {
+    let params: InitializeParams = parse("initialize", params)?;
     let root = root(&params, options).ok_or_else(|| {
-        let said = "the workspace has no directory, and the server's own is gone".to_owned();
-        Response::new_err(id as RequestId, ErrorCode::InvalidParams as i32, said)
+        let message = "the workspace has no directory, and the server's own is gone".to_owned();
+        Failure::new(ErrorCode::InvalidParams, message)
     })?;
     let can = |pointer: &str| params.capabilities.pointer(pointer) == Some(&Value::Bool(true));
     let encodings = params.capabilities.pointer("/general/positionEncodings").and_then(Value::as_array);

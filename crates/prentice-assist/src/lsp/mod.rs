@@ -20,6 +20,7 @@
 
 mod answers;
 mod backend;
+mod failure;
 mod lane;
 mod lifecycle;
 #[allow(missing_docs, reason = "names and meaning are the specification's")]

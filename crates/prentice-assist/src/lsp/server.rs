@@ -16,13 +16,13 @@ use std::{
 
 use crossbeam_channel::{Receiver, Sender, select};
 use lsp_server::{Connection, ErrorCode, Message, Notification, Request, RequestId, Response};
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::{
     Ending, ServeOptions,
     answers::{self, ACCEPTED, Selected},
     backend::{Backend, Edit},
+    failure::{Failure, parse},
     lane::Lane,
     lifecycle::Client,
     protocol::{
@@ -56,8 +56,6 @@ pub struct Server<'a> {
     statistics: StatisticsLog,
     said: HashSet<String>,
     shut_down: bool,
-    /// The client takes no more messages.
-    unheard: bool,
 }
 
 struct Document {
@@ -80,29 +78,6 @@ enum Reply {
     Now(Value),
     /// A worker has it.
     Later,
-}
-
-/// An error as the client gets it.
-#[derive(Debug)]
-pub struct Failure {
-    code: i32,
-    message: String,
-}
-
-impl Failure {
-    fn invalid_params(message: String) -> Self {
-        Self { code: ErrorCode::InvalidParams as i32, message }
-    }
-
-    /// As a response to a request.
-    pub fn response(self, id: RequestId) -> Response {
-        Response::new_err(id, self.code, self.message)
-    }
-}
-
-/// Reads what comes with a message.
-pub fn parse<T: DeserializeOwned>(method: String, params: Value) -> Result<T, Failure> {
-    serde_json::from_value(params).map_err(|error| Failure::invalid_params(format!("params of `{method}`: {error}")))
 }
 
 impl<'a> Server<'a> {
@@ -131,7 +106,6 @@ impl<'a> Server<'a> {
             statistics,
             said: HashSet::new(),
             shut_down: false,
-            unheard: false,
         };
         if let Some(fault) = fault {
             server.say_once(true, &format!("acceptance is not noted: {fault}"));
@@ -169,9 +143,6 @@ impl<'a> Server<'a> {
                 recv(finished) -> answer => if let Ok(answer) = answer { self.finished(answer) },
                 default(due.saturating_duration_since(now)) => {}
             }
-            if self.unheard {
-                return Ending::Disconnected;
-            }
             self.note_statistics();
         }
     }
@@ -180,7 +151,7 @@ impl<'a> Server<'a> {
         let (id, method) = (request.id.clone(), request.method.clone());
         let result = guarded(|| self.answer(request)).unwrap_or_else(|panic| {
             let message = format!("`{method}` panicked: {panic}");
-            Err(Failure { code: ErrorCode::InternalError as i32, message })
+            Err(Failure::new(ErrorCode::InternalError, message))
         });
         match result {
             Ok(Reply::Now(value)) => self.send(Response::new_ok(id, value)),
@@ -193,7 +164,7 @@ impl<'a> Server<'a> {
         if self.shut_down || method == "initialize" {
             let why = if self.shut_down { "after `shutdown`" } else { "a second time" };
             let message = format!("`{method}` came {why}");
-            return Err(Failure { code: ErrorCode::InvalidRequest as i32, message });
+            return Err(Failure::new(ErrorCode::InvalidRequest, message));
         }
         match method.as_str() {
             "shutdown" => {
@@ -202,7 +173,7 @@ impl<'a> Server<'a> {
                 Ok(Reply::Now(Value::Null))
             }
             "textDocument/inlineCompletion" => {
-                let params: InlineCompletionParams = parse(method, params)?;
+                let params: InlineCompletionParams = parse(&method, params)?;
                 let at = self.at(&params.text_document.uri, params.position)?;
                 let selected = at.as_ref().and_then(|at| {
                     let selected = params.context.selected_completion_info?;
@@ -214,42 +185,42 @@ impl<'a> Server<'a> {
                 Ok(self.complete(id, Surface::Inline, at, selected))
             }
             "textDocument/completion" => {
-                let params: PositionParams = parse(method, params)?;
+                let params: PositionParams = parse(&method, params)?;
                 let at = self.at(&params.text_document.uri, params.position)?;
                 Ok(self.complete(id, Surface::List, at, None))
             }
             "textDocument/definition" => {
-                let params: PositionParams = parse(method, params)?;
+                let params: PositionParams = parse(&method, params)?;
                 let at = self.at(&params.text_document.uri, params.position)?;
                 Ok(self.ask(id, at, Question::Definitions))
             }
             "textDocument/references" => {
-                let params: ReferenceParams = parse(method, params)?;
+                let params: ReferenceParams = parse(&method, params)?;
                 let at = self.at(&params.text_document.uri, params.position)?;
                 Ok(self.ask(id, at, |at| Question::References(at, params.context.include_declaration)))
             }
             "textDocument/hover" => {
-                let params: PositionParams = parse(method, params)?;
+                let params: PositionParams = parse(&method, params)?;
                 let at = self.at(&params.text_document.uri, params.position)?;
                 Ok(self.ask(id, at, Question::Hover))
             }
             "textDocument/documentSymbol" => {
-                let params: DocumentParams = parse(method, params)?;
+                let params: DocumentParams = parse(&method, params)?;
                 let at = self.at(&params.text_document.uri, Position { line: 0, character: 0 })?;
                 Ok(self.ask(id, at, Question::Outline))
             }
             "workspace/symbol" => {
-                let params: WorkspaceSymbolParams = parse(method, params)?;
+                let params: WorkspaceSymbolParams = parse(&method, params)?;
                 let cancelled = self.register(&id, None, None);
                 let question = Question::Symbols(params.query);
                 self.tasks.update(|waiting| waiting.push_back(Task::Ask { id, question, cancelled }));
                 Ok(Reply::Later)
             }
-            "textDocument/codeAction" => self.code_actions(&parse(method, params)?),
-            "workspace/executeCommand" => self.execute(parse(method, params)?),
+            "textDocument/codeAction" => self.code_actions(&parse(&method, params)?),
+            "workspace/executeCommand" => self.execute(parse(&method, params)?),
             _ => {
                 let message = format!("no such method: `{method}`");
-                Err(Failure { code: ErrorCode::MethodNotFound as i32, message })
+                Err(Failure::new(ErrorCode::MethodNotFound, message))
             }
         }
     }
@@ -278,21 +249,21 @@ impl<'a> Server<'a> {
 
     fn hear(&mut self, method: String, params: Value) -> Result<(), Failure> {
         match method.as_str() {
-            "textDocument/didOpen" => self.opened(parse(method, params)?),
-            "textDocument/didChange" => self.changed(parse(method, params)?)?,
+            "textDocument/didOpen" => self.opened(parse(&method, params)?),
+            "textDocument/didChange" => self.changed(parse(&method, params)?)?,
             "textDocument/didSave" => {
-                let params: DocumentParams = parse(method, params)?;
+                let params: DocumentParams = parse(&method, params)?;
                 if let Some(Document { path, text: Some(text), .. }) = self.documents.get(&params.text_document.uri) {
                     let event = DocumentEvent::Saved { path: path.clone(), text: Arc::clone(text) };
                     worker::enqueue(self.tasks, event);
                 }
             }
             "textDocument/didClose" => {
-                let params: DocumentParams = parse(method, params)?;
+                let params: DocumentParams = parse(&method, params)?;
                 self.closed(&params.text_document.uri);
             }
             "$/cancelRequest" => {
-                let params: CancelParams = parse(method, params)?;
+                let params: CancelParams = parse(&method, params)?;
                 self.close_requests(|id, _| *id == params.id, REQUEST_CANCELLED, "cancelled by the client");
             }
             // `initialized`, traces, configuration, progress: nothing that we need to know.
@@ -314,7 +285,7 @@ impl<'a> Server<'a> {
         let uri = params.text_document.uri;
         self.content_modified(&uri);
         let Some(document) = self.documents.get_mut(&uri) else {
-            return Err(Failure::invalid_params(format!("`{uri}` was changed but is not open")));
+            return Err(Failure::new(ErrorCode::InvalidParams, format!("`{uri}` was changed but is not open")));
         };
         document.version = params.text_document.version;
         let mut edits = Vec::new();
@@ -393,7 +364,8 @@ impl<'a> Server<'a> {
     /// A place in an open document; none where the document is one that is left alone.
     fn at(&self, uri: &str, position: Position) -> Result<Option<At>, Failure> {
         let document = self.documents.get(uri);
-        let document = document.ok_or_else(|| Failure::invalid_params(format!("`{uri}` is not open")))?;
+        let document =
+            document.ok_or_else(|| Failure::new(ErrorCode::InvalidParams, format!("`{uri}` is not open")))?;
         Ok(document.text.as_ref().map(|text| At {
             uri: uri.to_owned(),
             path: document.path.clone(),
@@ -520,10 +492,10 @@ impl<'a> Server<'a> {
 
     fn execute(&mut self, params: ExecuteCommandParams) -> Result<Reply, Failure> {
         if params.command != ACCEPTED {
-            return Err(Failure::invalid_params(format!("no such command: `{}`", params.command)));
+            return Err(Failure::new(ErrorCode::InvalidParams, format!("no such command: `{}`", params.command)));
         }
         let (id, part, start, text): (u64, Part, usize, String) =
-            parse(format!("{ACCEPTED}` of `workspace/executeCommand"), Value::Array(params.arguments))?;
+            parse(&format!("{ACCEPTED}` of `workspace/executeCommand"), Value::Array(params.arguments))?;
         self.suggestions.accepted(id, part, start, &text, Instant::now());
         Ok(Reply::Now(Value::Null))
     }
@@ -561,7 +533,8 @@ impl<'a> Server<'a> {
     }
 
     fn send(&mut self, message: impl Into<Message>) {
-        self.unheard |= self.sender.send(message.into()).is_err();
+        // A client that takes no messages any more has closed its other end as well, or soon will.
+        let _ = self.sender.send(message.into());
     }
 }
 

@@ -1,9 +1,10 @@
-//! A real Neovim, headless, types and looks up with our configuration for it, over standard input and output.
+//! Over standard input and output: raw bytes, and a real Neovim.
 //!
-//! Neovim listens on a socket and is driven by `--remote-send` and `--remote-expr`, so that its own loop runs as it does for
-//! a user. The server is this very program (hence no test harness): `neovim serve`, with the small backend of the other
-//! tests. With `PRENTICE_LSP_SERVER` another one, such as `prentice lsp`: then only the shape of answers is examined.
-//! Skipped, loudly, where there is no `nvim`.
+//! The server is this very program (hence no test harness): `stdio serve`, with the small backend of the other tests.
+//!
+//! Neovim runs headless with our configuration for it. It listens on a socket and is driven by `--remote-send` and
+//! `--remote-expr`, so that its own loop runs as it does for a user. With `PRENTICE_LSP_SERVER` it gets another server,
+//! such as `prentice lsp`: then only the shape of answers is examined. Skipped, loudly, where there is no `nvim`.
 
 #[allow(dead_code, reason = "what only the tests in the same process use")]
 #[path = "support/lines.rs"]
@@ -11,6 +12,7 @@ mod lines;
 
 use std::{
     fs,
+    io::Write as _,
     path::Path,
     process::{Child, Command, ExitCode, Stdio},
     thread,
@@ -21,7 +23,6 @@ use expect_test::expect;
 use lines::Lines;
 use prentice_assist::lsp::{ServeOptions, serve_stdio, summarise};
 
-const NAME: &str = "neovim_drives_the_server";
 const CITED: &str = "// SPDX-License-Identifier: MIT\nfn load() {\n    let all = read_all(path);\n}\n";
 
 fn main() -> ExitCode {
@@ -37,17 +38,63 @@ fn main() -> ExitCode {
         };
     }
     // What the usual harness does with arguments, as far as `cargo test` gives any.
-    if arguments.iter().any(|argument| argument == "--list") {
-        println!("{NAME}: test");
-    } else if arguments.iter().any(|filter| !filter.starts_with('-') && !NAME.contains(filter.as_str())) {
-        println!("test {NAME} ... filtered out");
-    } else if Command::new("nvim").arg("--version").stdout(Stdio::null()).status().is_err() {
-        println!("test {NAME} ... SKIPPED: there is no `nvim` on the PATH; `apt-get install neovim`");
-    } else {
-        neovim_drives_the_server();
-        println!("test {NAME} ... ok");
+    let wanted = |name: &str| arguments.iter().all(|filter| filter.starts_with('-') || name.contains(filter.as_str()));
+    let has_neovim = Command::new("nvim").arg("--version").stdout(Stdio::null()).status().is_ok();
+    let tests: [(&str, fn()); 2] = [
+        ("sessions_over_pipes_end_as_they_should", sessions_over_pipes_end_as_they_should),
+        ("neovim_drives_the_server", neovim_drives_the_server),
+    ];
+    for (name, test) in tests.into_iter().filter(|(name, _)| wanted(name)) {
+        if arguments.iter().any(|argument| argument == "--list") {
+            println!("{name}: test");
+        } else if name.starts_with("neovim") && !has_neovim {
+            println!("test {name} ... SKIPPED: there is no `nvim` on the PATH; `apt-get install neovim`");
+        } else {
+            test();
+            println!("test {name} ... ok");
+        }
     }
     ExitCode::SUCCESS
+}
+
+/// What a client writes, and with which status the server ends and what it wrote last.
+fn sessions_over_pipes_end_as_they_should() {
+    let framed = |body: &str| format!("Content-Length: {}\r\n\r\n{body}", body.len());
+    let request = |id: u32, method: &str, params: &str| {
+        framed(&format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{params}}}"#))
+    };
+    let begin = request(1, "initialize", r#"{"processId":null,"rootUri":null,"capabilities":{}}"#);
+    let shutdown = request(2, "shutdown", "null");
+    let exit = framed(r#"{"jsonrpc":"2.0","method":"exit"}"#);
+    let in_order = [&begin[..], &shutdown, &exit].concat();
+    // A panic's status stands for an error of `serve_stdio`: what was read is no message.
+    const BROKEN: i32 = 101;
+    for (written, status, last) in [
+        (in_order.clone(), 0, r#"{"jsonrpc":"2.0","id":2,"result":null}"#),
+        (in_order.replace("Content-Length", "Content-Type: x\r\nCONTENT-LENGTH"), 0, r#""id":2,"result":null}"#),
+        ([&begin[..], &exit].concat(), 1, "}}"),
+        (begin.clone(), 1, "}}"),
+        (exit.clone(), 1, ""),
+        (String::new(), 1, ""),
+        ([&begin[..], &framed("{nonsense")].concat(), BROKEN, "}}"),
+        ([&begin[..], "Content-Length: 99\r\n\r\n{"].concat(), BROKEN, "}}"),
+        ([&begin[..], "no header\r\n\r\n"].concat(), BROKEN, "}}"),
+    ] {
+        let mut server = Command::new(std::env::current_exe().unwrap())
+            .arg("serve")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        server.stdin.take().unwrap().write_all(written.as_bytes()).unwrap();
+        let output = server.wait_with_output().unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(output.status.code(), Some(status), "{written}");
+        // The notice about the model may come behind the first answer.
+        let answers = said.split("Content-Length").filter(|message| !message.contains("logMessage"));
+        assert!(answers.last().unwrap().ends_with(last), "{written}: {said}");
+    }
 }
 
 fn neovim_drives_the_server() {
