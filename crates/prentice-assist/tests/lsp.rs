@@ -552,7 +552,7 @@ fn lines_and_words_are_accepted_by_code_actions() {
     std::thread::sleep(Duration::from_millis(1500));
     client.end();
 
-    let Statistics { total, languages, unreadable_lines } = summarise(&statistics).unwrap();
+    let Statistics { total, languages, unreadable_lines, .. } = summarise(&statistics).unwrap();
     assert_eq!((languages["rust"], unreadable_lines), (total, 0));
     expect![[
         r#"{"shown":2,"accepted_whole":1,"accepted_line":0,"accepted_word":1,"dismissed":1,"kept":2,"changed":0}"#

@@ -83,6 +83,9 @@ local function byte_in(line, character, encoding)
   if encoding == 'utf-8' then
     return math.min(character, #line)
   end
+  if vim.fn.has('nvim-0.11') == 1 then
+    return vim.str_byteindex(line, encoding, character, false)
+  end
   local ok, byte = pcall(vim.str_byteindex, line, character, encoding ~= 'utf-32')
   return ok and byte or #line
 end

@@ -39,10 +39,7 @@ pub fn wait_for_initialize(connection: &Connection, options: &ServeOptions) -> R
                 let id = request.id;
                 match introduce(request.params, options) {
                     Ok((client, result)) => {
-                        connection
-                            .sender
-                            .send(Response::new_ok(id, result).into())
-                            .map_err(|_| Ending::Disconnected)?;
+                        let _ = connection.sender.send(Response::new_ok(id, result).into());
                         return Ok(client);
                     }
                     Err(failure) => failure.response(id),
@@ -85,7 +82,7 @@ fn introduce(params: Value, options: &ServeOptions) -> Result<(Client, Value), F
     Ok((client, result))
 }
 
-/// The first folder that is a directory of this machine; otherwise the caller's choice, or where the server runs.
+/// The first folder that is a path on this machine; otherwise the caller's choice, or where the server runs.
 fn root(params: &InitializeParams, options: &ServeOptions) -> Option<PathBuf> {
     let folders = params.workspace_folders.iter().flatten().map(|folder| &folder.uri);
     let named = folders.chain(&params.root_uri).find_map(|uri| path_of_uri(uri));

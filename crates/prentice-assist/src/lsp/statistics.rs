@@ -17,12 +17,12 @@ use prentice_base::FileError;
 use serde::{Deserialize, Serialize};
 
 /// Where a completion was shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Surface {
     /// As grey text behind the cursor.
     Inline,
-    /// In the editor's list; counted once for all its items.
+    /// In the editor's list; counted once for all its items, whether or not the editor opened it.
     List,
 }
 
@@ -145,6 +145,8 @@ pub struct Counts {
 pub struct Statistics {
     /// All languages together.
     pub total: Counts,
+    /// By where it was shown. Editors that ask for both count a completion under both.
+    pub surfaces: BTreeMap<Surface, Counts>,
     /// By language, as the clients call them.
     pub languages: BTreeMap<String, Counts>,
     /// Lines that are none of ours, or were cut short by a crash.
@@ -170,7 +172,9 @@ pub fn summarise(path: &Path) -> Result<Statistics, FileError> {
             statistics.unreadable_lines += 1;
             continue;
         };
-        for counts in [&mut statistics.total, statistics.languages.entry(record.language).or_default()] {
+        let surface = statistics.surfaces.entry(record.surface).or_default();
+        let language = statistics.languages.entry(record.language).or_default();
+        for counts in [&mut statistics.total, surface, language] {
             *match record.outcome {
                 Outcome::Shown { .. } => &mut counts.shown,
                 Outcome::Accepted { part: Part::Whole } => &mut counts.accepted_whole,
@@ -217,6 +221,7 @@ mod tests {
         assert_eq!(statistics.unreadable_lines, 1);
         assert_eq!(statistics.total, Counts { shown: 1, kept: 1, ..Counts::default() });
         assert_eq!(statistics.languages["rust"], statistics.total);
+        assert_eq!(statistics.surfaces[&Surface::Inline], statistics.total);
     }
 
     #[test]
