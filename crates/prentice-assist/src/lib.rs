@@ -1,3 +1,10 @@
 //! Help while writing: completion that knows the repository and cites its source.
 
+// Library code prints nothing: what there is to say goes to the client, or back to the caller.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
+mod completion;
+pub mod lsp;
 pub mod replay;
+
+pub use completion::{Citation, Completion};

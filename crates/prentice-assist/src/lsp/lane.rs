@@ -1,0 +1,55 @@
+//! What waits for one worker.
+
+use std::{
+    collections::VecDeque,
+    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+};
+
+/// A queue that whoever adds to it may also tidy: a channel could not drop what nobody waits for any more.
+pub struct Lane<T> {
+    state: Mutex<State<T>>,
+    changed: Condvar,
+}
+
+struct State<T> {
+    waiting: VecDeque<T>,
+    closed: bool,
+}
+
+impl<T> Lane<T> {
+    pub fn new() -> Self {
+        Self { state: Mutex::new(State { waiting: VecDeque::new(), closed: false }), changed: Condvar::new() }
+    }
+
+    /// Adds to what waits, or takes from it.
+    pub fn update(&self, change: impl FnOnce(&mut VecDeque<T>)) {
+        change(&mut self.lock().waiting);
+        self.changed.notify_one();
+    }
+
+    /// The next in turn; waits for it. None once the lane is closed.
+    pub fn next(&self) -> Option<T> {
+        let mut state = self.lock();
+        loop {
+            if state.closed {
+                return None;
+            }
+            if let Some(next) = state.waiting.pop_front() {
+                return Some(next);
+            }
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Ends the worker; what waits is dropped.
+    pub fn close(&self) {
+        let mut state = self.lock();
+        state.closed = true;
+        state.waiting.clear();
+        self.changed.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
