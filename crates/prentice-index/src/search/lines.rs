@@ -56,19 +56,20 @@ pub(super) fn matches(regex: &Regex, text: &str) -> Option<Match> {
     let mut at = 0;
     while let Some(found) = regex.find_at(text, at) {
         let start = memchr::memrchr(b'\n', &text.as_bytes()[..found.start()]).map_or(0, |at| at + 1);
-        let end = memchr::memchr(b'\n', &text.as_bytes()[found.start()..]).map_or(text.len(), |at| found.start() + at);
-        let kind = if found.end() <= end {
+        let next = memchr::memchr(b'\n', &text.as_bytes()[found.start()..]).map_or(text.len(), |at| found.start() + at);
+        let line = content(&text[start..next]);
+        let stays = found.end() <= start + line.len();
+        let kind = if stays {
             Some(is_whole(text, found.range()))
         } else {
-            let line = content(&text[start..end]);
             regex.find(line).map(|found| is_whole(line, found.range()))
         };
         best = best.max(kind.map(|whole| if whole { Match::Whole } else { Match::Within }));
         if best == Some(Match::Whole) {
             return best;
         }
-        // Go on behind this match if it stayed in its line, or with the next line.
-        at = if found.end() <= end && found.end() > at { found.end() } else { end + 1 };
+        // Go on behind this match if it stayed in its line, or else with the next line.
+        at = if stays && found.end() > at { found.end() } else { next + 1 };
         if at > text.len() {
             break;
         }
@@ -185,6 +186,7 @@ mod tests {
             ("a\\s+b", "a\na b\n", Some(Match::Whole)),
             ("a\\s*b?", "xa\nb\n", Some(Match::Within)),
             ("b$", "ab\r\nc", Some(Match::Within)),
+            ("b\\s", "ab\r\nc", None),
             ("^$", "a\n", None),
             ("^$", "a\n\n", Some(Match::Whole)),
             ("^$", "a\r\n", None),

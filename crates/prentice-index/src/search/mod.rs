@@ -103,7 +103,7 @@ pub struct Hit {
 pub struct SearchAnswer {
     /// The best first.
     pub hits: Vec<Hit>,
-    /// Whether every chunk that could match was considered; false where [`SearchOptions::looked_at`] was not enough.
+    /// False where [`SearchOptions::looked_at`] chunks were looked at before the answer was full, and others could match.
     pub complete: bool,
 }
 
@@ -275,7 +275,8 @@ impl<'a> Search<'a, '_> {
         let (path, language) = (segment.path(file), segment.language(file));
         let extension = path.rsplit_once('.').map_or("", |(_, extension)| extension);
         let is = |wanted: &String| wanted.eq_ignore_ascii_case(language) || wanted.eq_ignore_ascii_case(extension);
-        self.query.paths.iter().all(|filter| filter.matches(path)) && self.query.languages.iter().all(is)
+        let languages = &self.query.languages;
+        self.query.paths.iter().all(|filter| filter.matches(path)) && (languages.is_empty() || languages.iter().any(is))
     }
 
     /// Leaves the chunks that define something like every `sym:`, and gives them, the most alike first.

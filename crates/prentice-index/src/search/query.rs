@@ -4,8 +4,8 @@
 //! parse config            chunks with these words, the more and the rarer the better
 //! "fn parse("             this string must be there, case and all; \" is a quote
 //! /fn \w+_config/         this regular expression must match within a line; \/ is a slash
-//! path:src/*.rs           only files whose path has this, or matches it where it has * or ?
-//! lang:rust               only files of this language, by name or file extension
+//! path:src/*.rs           only files whose path has this, or matches it where it has * or ?; several: all of them
+//! lang:rust               only files of this language, by name or file extension; several: any of them
 //! sym:cfgload             only chunks that define a symbol like this
 //! ```
 //!

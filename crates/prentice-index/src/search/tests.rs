@@ -227,6 +227,14 @@ fn filters_narrow() {
            5     HTTPServer::new(‹config›).run(8080);
     "#]],
     );
+    check("return lang:py lang:typescript", expect![[r#"
+        tools/report.py:9-9
+           9         ‹return› port => 8080
+        web/größe.ts:1-3
+           2   ‹return› werte.length; // Größe
+        tools/report.py:5-8
+           5     ‹return› [line for line in text.split("\n") if line != ""]
+    "#]]);
     check(
         "config path:src/**/mod.rs",
         expect![[r#"
@@ -284,8 +292,18 @@ fn the_index_finds_just_what_looking_at_everything_finds() {
         let (repository, index, table) = random_history(Seed(5).derive("look", round), 40);
         let written =
             ["parse", "oad_f", "x::of", "(?i)HTTPSERVER", "g?röße", r"\bof\b", "^fn", r"value\d$", "Abc_Abc", "^$"];
-        let more =
-            [r"Abc_\b", r"new(\(|\.)", r"Index = |\+ Segment", r"[0]\s*of", r"\s=>\s", "—", "s+elf.", "(x|of)[.]parse"];
+        let more = [
+            r"Abc_\b",
+            r"new(\(|\.)",
+            r"Index = |\+ Segment",
+            r"[0]\s*of",
+            r"\s=>\s",
+            r"parse\s",
+            r"[^x]\W$",
+            "—",
+            "s+elf.",
+            "(x|of)[.]parse",
+        ];
         for source in written.iter().chain(&more) {
             let query = Query::parse(&format!("/{source}/")).unwrap();
             let answer = index.search(&table, &query, &everything, &|path| repository.text(path));
