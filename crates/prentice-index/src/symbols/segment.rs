@@ -201,7 +201,9 @@ impl SymbolSegment {
                 let alias = reader.text()?;
                 names.push(ImportedName { name, alias: (!alias.is_empty()).then(|| alias.to_owned()) });
             }
-            Some(Import { module, names, range })
+            let alias = reader.text()?;
+            let alias = (!alias.is_empty()).then(|| alias.to_owned());
+            Some(Import { module, alias, names, range })
         };
         // Every import takes bytes, so that a wrong count ends with them.
         (0..count).map_while(|_| import()).collect()
@@ -320,6 +322,7 @@ impl SymbolSegmentBuilder {
                 put_text(&mut self.imports, &name.name);
                 put_text(&mut self.imports, name.alias.as_deref().unwrap_or_default());
             }
+            put_text(&mut self.imports, import.alias.as_deref().unwrap_or_default());
         }
         self.paths.push(path.to_owned());
         self.files.push((language.map(str::to_owned), start));
