@@ -6,7 +6,8 @@
 //! * [`map`]: the definitions that matter most, within a budget of tokens.
 //!
 //! Both tables are layers of immutable segments ([`sections`] says how they lie on disk), and take a changed file in
-//! place. This crate parses nothing: chunks and outlines are given by the caller.
+//! place. Only the repository index, which joins them, has
+//! files parsed; search and symbols are given chunks and outlines.
 
 // Library code prints nothing: what there is to say goes through results.
 #![deny(clippy::print_stdout, clippy::print_stderr)]
@@ -15,9 +16,12 @@ pub mod copying;
 mod dictionary;
 mod layers;
 pub mod map;
+mod repository;
 pub mod search;
 pub mod sections;
 pub mod symbols;
 #[cfg(test)]
 mod testing;
 mod varint;
+
+pub use repository::{Opened, RepositoryFile, RepositoryIndex};

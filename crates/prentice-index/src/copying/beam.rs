@@ -315,10 +315,10 @@ impl Search<'_> {
         put(f32::from(kind == Class::Open));
         put(f32::from(kind == Class::Separator));
         put(f32::from(kind == Class::Close));
-        // How often this whole line stands elsewhere: anywhere, below this line, in this block, above that line.
+        // How often this whole line stands elsewhere: anywhere, below these lines, in such a block, above that line.
         let contexts = line.state.contexts();
         let found = self.stores.shelf.find(&line.state, &contexts);
-        for context in [0, 1, 3, 4, 13].map(|structure| FIRST_STRUCTURE + structure) {
+        for context in [0, 1, 2, 3, 9].map(|structure| FIRST_STRUCTURE + structure) {
             let shelf = self.stores.shelf.successors(context, found[context], 32).filter(|s| *s == NEWLINE).count();
             let ended = |chains: &Chains| {
                 chains.successors(context, contexts[context]).take(32).filter(|s| *s == NEWLINE).count() as f32

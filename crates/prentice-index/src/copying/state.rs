@@ -15,7 +15,7 @@ pub const ORDERS: [usize; 11] = [1, 2, 3, 4, 5, 6, 7, 9, 12, 16, 24];
 /// Lengths of the contexts of abstract symbols.
 pub const ABSTRACT_ORDERS: [usize; 4] = [3, 5, 8, 12];
 /// Contexts that follow the structure of the text.
-pub const STRUCTURES: usize = 15;
+pub const STRUCTURES: usize = 11;
 /// All contexts: orders, then structures, then abstract orders.
 pub const CONTEXTS: usize = ORDERS.len() + STRUCTURES + ABSTRACT_ORDERS.len();
 /// The first structural context.
@@ -202,17 +202,13 @@ impl State {
             }
             put(hash);
         }
-        let [h1, h2, h3, ..] = self.history;
+        let [h1, h2, ..] = self.history;
         let line = self.line;
         let pair = fold(fold(11, h1), h2);
         put(line);
         put(fold(line, self.previous));
-        put(fold(line, self.previous_start));
-        put(fold(line, self.parent));
         put(fold(fold(line, self.previous), self.before_previous));
         put(fold(fold(line, self.parent_start), self.previous_start));
-        put(fold(fold(5, h2), h3));
-        put(fold(fold(6, h1), h3));
         put(fold(fold(fold(7, h1), self.identifiers[0]), self.identifiers[1]));
         let (callee, argument) = if self.depth == 0 { (0, 0) } else { self.calls[self.depth - 1] };
         put(fold(fold(fold(8, callee), u32::from(argument)), h1));
@@ -253,9 +249,9 @@ impl State {
 
 /// Coarse positions in a line.
 pub const PLACES: usize = 4;
-const CALL: usize = FIRST_STRUCTURE + 9;
+const CALL: usize = FIRST_STRUCTURE + 5;
 /// The first of two contexts with the line below.
-pub const BELOW: usize = FIRST_STRUCTURE + 13;
+pub const BELOW: usize = FIRST_STRUCTURE + 9;
 
 /// Walks through the lines of a file, keeping track of blocks by indentation.
 #[derive(Clone, Debug)]
