@@ -1,5 +1,6 @@
 //! What was said on the command line. What it means is decided in [`crate::commands`].
 
+mod cite;
 mod learn;
 
 use std::path::PathBuf;
@@ -8,6 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use prentice_corpus::Policy;
 use prentice_tokens::FimOptions;
 
+pub use cite::{Cite, CitePolicy};
 pub use learn::{
     Adapters, EmptyChoice, EnvironmentChoice, FamilyChoice, LanguageChoice, LengthChoice, OverLongChoice, Prefer,
     Reading, RewardChoice, Rl, RlLength, Sft, Synthesize, Task, TaskGenerate, Tuning,
@@ -57,6 +59,7 @@ pub enum Command {
     Eval(Box<Eval>),
     Run(Run),
     Complete(Complete),
+    Cite(Cite),
     /// Run programs under limits, and say what isolation this machine has
     #[command(subcommand)]
     Sandbox(Sandbox),

@@ -2,7 +2,7 @@
 //!
 //! Pure: the same scan can be decided again under other options without reading a file.
 
-use std::{fmt, str::FromStr, sync::Arc};
+use std::{fmt, path::PathBuf, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -240,7 +240,7 @@ pub fn decide(scan: &Scan, options: &DecideOptions) -> Corpus {
                 let provenance = &documents[kept].provenance;
                 format!("{}/{}", provenance.origin, provenance.path)
             });
-            Row { document: AnnotatedDocument { text: None, ..document.clone() }, decision, duplicate_of, stored }
+            Row { document: AnnotatedDocument { text: None, file: PathBuf::new(), ..document.clone() }, decision, duplicate_of, stored }
         })
         .collect();
     Corpus::new(scan.digest, options.clone(), rows, Contents::Memory(texts))
@@ -386,6 +386,7 @@ mod tests {
             bytes: 10_000,
             content: Content::Unusable { why: crate::document::Unusable::Binary },
             text: None,
+            file: PathBuf::new(),
         };
         change(&mut document, &mut annotations);
         document.content = Content::Text(annotations);

@@ -1,6 +1,6 @@
 //! A document as it was found: provenance and annotations, no decision yet.
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use prentice_base::{ContentHash, Provenance};
 use serde::{Deserialize, Serialize};
@@ -19,6 +19,9 @@ pub struct AnnotatedDocument {
     /// The text, where it can become part of a corpus. Not part of a stored row.
     #[serde(skip)]
     pub text: Option<Arc<str>>,
+    /// Where it was read on this machine; empty in a stored row, which may lie on another one.
+    #[serde(skip)]
+    pub file: PathBuf,
 }
 
 /// What is in a file.

@@ -442,6 +442,7 @@ fn attach_licences(directory: &Path, origins: &Origins, files: Vec<FileRead>) ->
                 bytes: file.bytes,
                 content: file.content,
                 text: file.text,
+                file: directory.join(&file.path),
             }
         })
         .collect()

@@ -12,6 +12,7 @@
 // Library code prints nothing: what there is to say goes through results.
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
+pub mod cite;
 pub mod copying;
 mod dictionary;
 mod layers;

@@ -2,6 +2,7 @@
 //!
 //! Results go to stdout and everything else to stderr; with `--json`, events go to stdout and the last is the summary.
 
+mod cite;
 mod complete;
 mod corpus;
 mod eval;
@@ -67,6 +68,7 @@ pub fn run(arguments: Arguments) -> Result<(), CliError> {
         Command::Sandbox(Sandbox::Serve(serve)) => serve::run(&session, serve),
         Command::Run(run) => recipe::run(&session, run),
         Command::Complete(complete) => complete::run(&session, complete),
+        Command::Cite(cite) => cite::run(&session, cite),
     };
     let written = session.reporter.finish().map_err(FileError::new("write", "standard output"));
     result.and(Ok(written?)).map_err(with_some_hint)

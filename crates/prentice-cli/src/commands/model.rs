@@ -215,7 +215,8 @@ pub fn generate(session: &Session, arguments: Generate) -> Result<(), CliError> 
     session.conclude(summary, "")
 }
 
-fn standard_input() -> Result<String, CliError> {
+/// The whole of it, as text.
+pub(super) fn standard_input() -> Result<String, CliError> {
     let mut bytes = Vec::new();
     std::io::stdin().lock().read_to_end(&mut bytes).map_err(FileError::new("read", "standard input"))?;
     String::from_utf8(bytes).map_err(|error| {
