@@ -4,7 +4,9 @@
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 mod completion;
+mod engine;
 pub mod lsp;
 pub mod replay;
 
 pub use completion::{Citation, Completion};
+pub use engine::{Checkout, Engine, EngineOptions};

@@ -152,7 +152,7 @@ pub fn replay(path: &Path, options: &ReplayOptions, mut tell: impl FnMut(&Record
     }
     let mut sources: Vec<Source> = files.iter().map(|(path, text)| Source { path, text }).collect();
     sources.sort_by_key(|source| source.path);
-    let (mixture, reranker) = copying::practise(&sources, options.practice, options.seed);
+    let (mixture, reranker) = copying::practise(&sources, copying::weights::default(), options.practice, options.seed);
     let started = Instant::now();
     let mut model = CopyingModel::build(&sources, mixture, reranker);
     let mut summary = ReplaySummary::new(&files, model.bytes(), started.elapsed().as_secs_f64());

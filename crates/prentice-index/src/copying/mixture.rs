@@ -39,11 +39,26 @@ const BEGUN_NONE: usize = BEGUN_BIAS + BEGUN;
 /// Weight of how often a word that was begun occurs: in the file, in the repository.
 const FREQUENCY: usize = BEGUN_NONE + TYPED;
 
+/// Sum of squared slopes of weights that come from elsewhere: they move, but no longer by leaps.
+const SETTLED: f32 = 20.0;
+
 /// Weights, and how they were learnt.
 #[derive(Clone, Debug)]
 pub struct Mixture {
     weights: Vec<f32>,
     squares: Vec<f32>,
+}
+
+impl Mixture {
+    /// The weights, to be kept.
+    pub(super) fn weights(&self) -> &[f32] {
+        &self.weights
+    }
+
+    /// A mixture with these weights, as if each had been learnt from a little; none if they are not as many.
+    pub(super) fn from_weights(weights: Vec<f32>) -> Option<Self> {
+        (weights.len() == WEIGHTS).then(|| Self { weights, squares: vec![SETTLED; WEIGHTS] })
+    }
 }
 
 impl Default for Mixture {

@@ -12,6 +12,7 @@ mod mixture;
 mod rerank;
 mod shelf;
 mod state;
+pub mod weights;
 
 use std::collections::HashMap;
 
@@ -68,6 +69,17 @@ impl CopyingModel {
         let shelf = shelve(sources, &lines, &lexicon);
         let vocabulary = Vocabulary::new(&lexicon);
         Self { lexicon, vocabulary, shelf, added: Chains::default(), mixture, reranker }
+    }
+
+    /// Reads a repository, with the weights that come with Prentice: learnt on other repositories (`weights.rs`).
+    pub fn with_default_weights(sources: &[Source]) -> Self {
+        let (mixture, reranker) = weights::default();
+        Self::build(sources, mixture, reranker)
+    }
+
+    /// Symbols that were added since the repository was read, as a share of what it had.
+    pub fn added_share(&self) -> f64 {
+        self.added.len() as f64 / (self.shelf.symbols() + 10_000) as f64
     }
 
     /// Bytes of the repository's part in memory.
@@ -315,8 +327,8 @@ impl Page {
 
 /// Learns the weights of a mixture and a ranking on a repository alone: hunks of some files are hidden and predicted.
 ///
-/// `hidden` is the share of lines that are hidden, in a sixth of the files; at most `most` of them are learnt from.
-pub fn practise(sources: &[Source], most: usize, seed: Seed) -> (Mixture, Reranker) {
+/// A sixth of the files is practised on, at most `most` symbols of them; the weights begin as they are given.
+pub fn practise(sources: &[Source], weights: (Mixture, Reranker), most: usize, seed: Seed) -> (Mixture, Reranker) {
     let mut rng = seed.derive("practice", 0).rng();
     let mut kept = Vec::new();
     let mut practice: Vec<(usize, Vec<bool>)> = Vec::new();
@@ -343,7 +355,7 @@ pub fn practise(sources: &[Source], most: usize, seed: Seed) -> (Mixture, Rerank
     }
     let shown: Vec<Source> =
         sources.iter().zip(&kept).map(|(source, text)| Source { path: source.path, text }).collect();
-    let mut model = CopyingModel::build(&shown, Mixture::default(), Reranker::default());
+    let mut model = CopyingModel::build(&shown, weights.0, weights.1);
     for index in (1..practice.len()).rev() {
         practice.swap(index, (rng.next_u64() % (index as u64 + 1)) as usize);
     }

@@ -8,6 +8,9 @@ pub const FEATURES: usize = 40;
 /// Features of the whole beam, for "none of them".
 pub const NONE_FEATURES: usize = 10;
 
+/// Sum of squared slopes of weights that come from elsewhere.
+const SETTLED: f32 = 20.0;
+
 /// Weights, and how they were learnt.
 #[derive(Clone, Debug)]
 pub struct Reranker {
@@ -29,6 +32,28 @@ impl Default for Reranker {
 }
 
 impl Reranker {
+    /// All weights, to be kept.
+    pub(super) fn weights(&self) -> impl Iterator<Item = f32> + '_ {
+        self.weights.iter().chain(&self.none).chain(&self.scale).copied()
+    }
+
+    /// A ranking with these weights, as if each had been learnt from a little; none if they are not as many.
+    pub(super) fn from_weights(weights: &[f32]) -> Option<Self> {
+        let (lines, rest) = weights.split_first_chunk::<FEATURES>()?;
+        let (none, scale) = rest.split_first_chunk::<NONE_FEATURES>()?;
+        Some(Self {
+            weights: *lines,
+            squares: [SETTLED; FEATURES],
+            none: *none,
+            none_squares: [SETTLED; NONE_FEATURES],
+            scale: scale.try_into().ok()?,
+            scale_squares: [SETTLED; 2],
+        })
+    }
+
+    /// How many weights there are.
+    pub(super) const WEIGHTS: usize = FEATURES + NONE_FEATURES + 2;
+
     /// Probability of each line; what is missing to one is that of none of them.
     pub fn rank(&self, lines: &[[f32; FEATURES]], beam: &[f32; NONE_FEATURES]) -> Vec<f32> {
         let none: f32 = self.none.iter().zip(beam).map(|(weight, feature)| weight * feature).sum();

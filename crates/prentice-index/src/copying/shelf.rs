@@ -69,6 +69,11 @@ impl Shelf {
         all[found.start as usize..found.end as usize].iter().step_by(step).copied()
     }
 
+    /// How many symbols there are.
+    pub fn symbols(&self) -> usize {
+        self.exact.text.len()
+    }
+
     /// How often a symbol occurs.
     pub fn count(&self, symbol: Symbol) -> usize {
         let starts = &self.exact.starts;

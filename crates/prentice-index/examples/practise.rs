@@ -1,0 +1,50 @@
+//! Learns the weights that come with Prentice (`src/copying/weights.bin`) on the trees that are named.
+//!
+//! The weights in the repository come from Prentice's own `crates`, Python 3.11's standard library
+//! (`/usr/lib/python3.11`) and npm's own source (`/usr/share/nodejs/npm` or where it is installed), in this order, twice:
+//!
+//! `cargo run --release -p prentice-index --example practise -- crates /usr/lib/python3.11 NPM > weights.bin`
+
+use std::{
+    fs,
+    io::Write as _,
+    path::{Path, PathBuf},
+};
+
+use prentice_base::Seed;
+use prentice_index::copying::{Mixture, Reranker, Source, practise, weights};
+
+/// Symbols that are learnt from in each tree.
+const SYMBOLS: usize = 60_000;
+
+fn main() {
+    let trees: Vec<PathBuf> = std::env::args().skip(1).map(PathBuf::from).collect();
+    let mut learnt = (Mixture::default(), Reranker::default());
+    for round in 0..2 {
+        for tree in &trees {
+            let mut files = Vec::new();
+            collect(tree, tree, &mut files);
+            files.sort();
+            let sources: Vec<Source> = files.iter().map(|(path, text)| Source { path, text }).collect();
+            learnt = practise(&sources, learnt, SYMBOLS, Seed(round));
+            eprintln!("{}: {} files", tree.display(), files.len());
+        }
+    }
+    std::io::stdout().write_all(&weights::bytes(&learnt.0, &learnt.1)).expect("standard output takes it");
+}
+
+fn collect(root: &Path, directory: &Path, files: &mut Vec<(String, String)>) {
+    for entry in fs::read_dir(directory).expect("the tree can be read").flatten() {
+        let path = entry.path();
+        let is_code = ["rs", "py", "ts", "js"].iter().any(|code| path.extension().is_some_and(|found| found == *code));
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            collect(root, &path, files);
+        } else if is_code
+            && let Ok(text) = fs::read_to_string(&path)
+            && text.lines().all(|line| line.len() < 1000)
+        {
+            let path = path.strip_prefix(root).unwrap_or(&path).display().to_string();
+            files.push((path, text));
+        }
+    }
+}
