@@ -2,6 +2,7 @@
 
 mod cite;
 mod learn;
+mod repository;
 
 use std::path::PathBuf;
 
@@ -14,6 +15,7 @@ pub use learn::{
     Adapters, EmptyChoice, EnvironmentChoice, FamilyChoice, LanguageChoice, LengthChoice, OverLongChoice, Prefer,
     Reading, RewardChoice, Rl, RlLength, Sft, Synthesize, Task, TaskGenerate, Tuning,
 };
+pub use repository::{Lsp, Map, Search, Stats, Symbols};
 
 /// Train, examine and use a code model on your own repositories, on this machine
 #[derive(Debug, Parser)]
@@ -59,7 +61,12 @@ pub enum Command {
     Eval(Box<Eval>),
     Run(Run),
     Complete(Complete),
+    Search(Search),
+    Symbols(Symbols),
+    Map(Map),
     Cite(Cite),
+    Lsp(Lsp),
+    Stats(Stats),
     /// Run programs under limits, and say what isolation this machine has
     #[command(subcommand)]
     Sandbox(Sandbox),

@@ -4,7 +4,7 @@
 //! is checked out. Files that are no corpus material (binary, larger than 8 MiB, in no known language) are not looked in.
 
 mod passages;
-mod shelf;
+pub mod shelf;
 
 use std::{fs, path::Path};
 

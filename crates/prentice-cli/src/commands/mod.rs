@@ -8,10 +8,12 @@ mod corpus;
 mod eval;
 mod held_out;
 mod learn;
+mod lsp;
 mod model;
 mod quickstart;
 mod recipe;
 mod reinforce;
+mod repository;
 mod sandbox;
 mod serve;
 mod synthesize;
@@ -68,7 +70,12 @@ pub fn run(arguments: Arguments) -> Result<(), CliError> {
         Command::Sandbox(Sandbox::Serve(serve)) => serve::run(&session, serve),
         Command::Run(run) => recipe::run(&session, run),
         Command::Complete(complete) => complete::run(&session, complete),
+        Command::Search(search) => repository::search(&session, search),
+        Command::Symbols(symbols) => repository::symbols(&session, symbols),
+        Command::Map(map) => repository::map(&session, map),
         Command::Cite(cite) => cite::run(&session, cite),
+        Command::Lsp(lsp) => lsp::serve(&session, lsp),
+        Command::Stats(stats) => lsp::stats(&session, stats),
     };
     let written = session.reporter.finish().map_err(FileError::new("write", "standard output"));
     result.and(Ok(written?)).map_err(with_some_hint)

@@ -47,7 +47,7 @@ impl Reranker {
             none: *none,
             none_squares: [SETTLED; NONE_FEATURES],
             scale: scale.try_into().ok()?,
-            scale_squares: [SETTLED; 2],
+            scale_squares: [0.0; 2],
         })
     }
 
@@ -74,7 +74,7 @@ impl Reranker {
         let probabilities = self.rank(lines, beam);
         if let Some((best, probability)) = probabilities.iter().enumerate().max_by(|left, right| left.1.total_cmp(right.1)) {
             let error = if right == Some(best) { 1.0 } else { 0.0 } - self.calibrated(*probability);
-            adjust(&mut self.scale, &mut self.scale_squares, &[error * log_odds(*probability), error], 0.02);
+            adjust(&mut self.scale, &mut self.scale_squares, &[error * log_odds(*probability), error], 0.2);
         }
         let mut slope = [0.0; FEATURES];
         for (index, (line, probability)) in lines.iter().zip(&probabilities).enumerate() {

@@ -142,7 +142,7 @@ impl Shelf {
 }
 
 /// The top of the work tree around the current directory, or that directory.
-fn current_repository() -> PathBuf {
+pub fn current_repository() -> PathBuf {
     let here = env::current_dir().unwrap_or_default();
     let top = here.ancestors().find(|directory| directory.join(".git").exists());
     top.map_or_else(|| PathBuf::from("."), Path::to_owned)
@@ -151,7 +151,7 @@ fn current_repository() -> PathBuf {
 /// The commit that is checked out, and which of the files are as they are there.
 ///
 /// Contents are compared by their names in git, unfiltered: nothing that a repository configures is run.
-fn unchanged<'a>(top: &Path, files: &BTreeSet<&'a Path>) -> Option<(String, Vec<&'a Path>)> {
+pub fn unchanged<'a>(top: &Path, files: &BTreeSet<&'a Path>) -> Option<(String, Vec<&'a Path>)> {
     let commit = git(top, &["rev-parse", "--verify", "HEAD^{commit}"], "")?.trim().to_owned();
     let tree = git(top, &["ls-tree", "-r", "-z", "--full-tree", &commit], "")?;
     let known: HashMap<&str, &str> = tree
@@ -196,7 +196,7 @@ fn git(top: &Path, arguments: &[&str], input: &str) -> Option<String> {
 }
 
 /// All that was found, nearest first; not the texts of licences that an expression names already.
-fn licence(evidence: &[LicenceEvidence]) -> Option<String> {
+pub fn licence(evidence: &[LicenceEvidence]) -> Option<String> {
     let mut all: Vec<&str> = Vec::new();
     for one in evidence {
         if !all.contains(&one.expression.as_str()) {
