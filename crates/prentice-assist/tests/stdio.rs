@@ -32,7 +32,7 @@ fn main() -> ExitCode {
             statistics: std::env::var_os("PRENTICE_TEST_STATISTICS").map(Into::into),
             ..ServeOptions::default()
         };
-        return match serve_stdio(&options, |_| Lines::new()) {
+        return match serve_stdio(&options, |_| std::sync::Arc::new(Lines::new())) {
             Ok(ending) => ending.exit_code().into(),
             Err(error) => panic!("{error}"),
         };

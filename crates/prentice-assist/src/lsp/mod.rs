@@ -32,7 +32,7 @@ mod text;
 mod worker;
 mod workspace;
 
-use std::{io, path::PathBuf, thread, time::Duration};
+use std::{io, path::PathBuf, sync::Arc, thread, time::Duration};
 
 use lsp_server::Connection;
 
@@ -111,23 +111,24 @@ pub enum ServeError {
 pub fn serve<B: Backend>(
     connection: Connection,
     options: &ServeOptions,
-    open: impl FnOnce(&Workspace) -> B,
+    open: impl FnOnce(&Workspace) -> Arc<B>,
 ) -> Result<Ending, ServeError> {
     let client = match lifecycle::wait_for_initialize(&connection, options) {
         Ok(client) => client,
         Err(ending) => return Ok(ending),
     };
     let backend = open(&client.workspace);
+    let backend = &*backend;
     let (completions, tasks) = (lane::Lane::new(), lane::Lane::new());
     let (finished, answers) = crossbeam_channel::unbounded();
     thread::scope(|scope| {
-        let mut server = server::Server::new(&client, options, &backend, &connection.sender, &completions, &tasks);
+        let mut server = server::Server::new(&client, options, backend, &connection.sender, &completions, &tasks);
         let start = |name: &str| thread::Builder::new().name(name.to_owned());
         start("prentice-complete")
-            .spawn_scoped(scope, || worker::complete(&completions, &backend, &finished))
+            .spawn_scoped(scope, || worker::complete(&completions, backend, &finished))
             .map_err(ServeError::Thread)?;
         start("prentice-index")
-            .spawn_scoped(scope, || worker::attend(&tasks, &backend, &client, options.max_document_bytes, &finished))
+            .spawn_scoped(scope, || worker::attend(&tasks, backend, &client, options.max_document_bytes, &finished))
             .map_err(ServeError::Thread)?;
         Ok(server.run(&connection, &answers))
     })
@@ -139,7 +140,7 @@ pub fn serve<B: Backend>(
 /// As for [`serve`]; and if a message cannot be read or written.
 pub fn serve_stdio<B: Backend>(
     options: &ServeOptions,
-    open: impl FnOnce(&Workspace) -> B,
+    open: impl FnOnce(&Workspace) -> Arc<B>,
 ) -> Result<Ending, ServeError> {
     let (connection, threads) = Connection::stdio();
     let ending = serve(connection, options, open)?;

@@ -25,7 +25,7 @@ impl Client {
     /// A client whose server waits for `initialize`.
     pub fn connect(options: ServeOptions, backend: Lines) -> Self {
         let (server, connection) = Connection::memory();
-        let server = thread::spawn(move || serve(server, &options, |_| backend));
+        let server = thread::spawn(move || serve(server, &options, |_| std::sync::Arc::new(backend)));
         Self { connection, server, last_id: 0, answers: HashMap::new(), said: Vec::new() }
     }
 
