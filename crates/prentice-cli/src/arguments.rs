@@ -694,9 +694,9 @@ pub struct Compare {
 
 /// Complete the line at a place in a file
 ///
-/// Prints what the model would insert.
+/// Prints what the model would insert; with --copying, what the repository says elsewhere, and where.
 ///
-/// Example: prentice complete src/main.rs:12:9
+/// Examples: prentice complete src/main.rs:12:9; prentice complete src/main.rs:12 --copying
 #[derive(Debug, Args)]
 pub struct Complete {
     /// FILE:LINE or FILE:LINE:COLUMN, counted from 1 in lines and characters; without a column, the end of the line
@@ -706,6 +706,10 @@ pub struct Complete {
     /// The model [default: that of the last quickstart]
     #[arg(long, value_name = "DIR")]
     pub model: Option<PathBuf>,
+
+    /// Copy from the repository around the file, citing it; no model is needed
+    #[arg(long, conflicts_with = "model")]
+    pub copying: bool,
 
     #[command(flatten)]
     pub arithmetic: Arithmetic,

@@ -1,16 +1,22 @@
-//! `prentice complete FILE:LINE[:COLUMN]`.
+//! `prentice complete FILE:LINE[:COLUMN]`: by a trained model, or by copying from the repository with citations.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fmt::Write as _,
+    fs,
+    path::{Path, PathBuf},
+    sync::atomic::AtomicBool,
+};
 
+use prentice_assist::{Engine, EngineOptions};
 use prentice_base::files;
 use prentice_model::SamplingOptions;
 use prentice_train::{checkpoint, examine::LineCompleter};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     advice,
     arguments::Complete,
-    commands::{Session, held_out::context_of, usage},
+    commands::{Session, held_out::context_of, repository, usage},
     defaults,
     error::{CliError, ErrorKind, OrCliError as _},
     terminal::{stdout_is_terminal, visible},
@@ -27,7 +33,12 @@ pub fn run(session: &Session, arguments: Complete) -> Result<(), CliError> {
         usage(format!("{} is not UTF-8: byte {} begins no character", place.file.display(), at + 1), "give a text file")
     })?;
     let (prefix, suffix) = place.split(&text)?;
-    let directory = defaults::model(arguments.model)?;
+    if arguments.copying {
+        return copy(session, &place, &text, prefix.len());
+    }
+    let directory = defaults::model(arguments.model).map_err(|error| {
+        error.hint("`--copying` completes from the repository alone, with citations, and needs no model")
+    })?;
     let (model, vocabulary) = checkpoint::load_model(&directory).map_err(advice::resume)?;
     let mut completer = LineCompleter::new(&model, &vocabulary, compute, context_of(&model));
     let completion = completer.complete(prefix, suffix, &SamplingOptions::GREEDY);
@@ -40,6 +51,55 @@ pub fn run(session: &Session, arguments: Complete) -> Result<(), CliError> {
         "model": directory,
     });
     session.conclude(summary, &format!("{shown}\n"))
+}
+
+/// Prints what the repository says at a place, and where it stands.
+fn copy(session: &Session, place: &Place, text: &str, offset: usize) -> Result<(), CliError> {
+    let file = fs::canonicalize(&place.file)?;
+    let repository = repository::open(session, &repository::root_of(Some(&file)))?;
+    let checkout = repository::checkout(&repository);
+    let engine = Engine::new(repository.root.clone(), EngineOptions::default());
+    engine.fill(repository.index, checkout);
+    let path = file.strip_prefix(&repository.root).unwrap_or(&file).to_string_lossy().into_owned();
+    let completions = engine.complete(&path, text, offset, &AtomicBool::new(false));
+    let mut shown = String::new();
+    for (number, completion) in completions.iter().enumerate() {
+        if number > 0 {
+            shown.push('\n');
+        }
+        let _ = writeln!(shown, "{}", if stdout_is_terminal() { visible(&completion.text) } else { completion.text.clone() });
+        let _ = writeln!(shown, "  {:.0} % sure", 100.0 * completion.confidence);
+        for citation in &completion.citations {
+            let licence = citation.licence.as_deref().unwrap_or("no licence found");
+            let commit = citation.commit.as_deref().map_or("not committed", |commit| &commit[..commit.len().min(12)]);
+            let copied = completion.text[citation.span.clone()].trim();
+            let _ = writeln!(shown, "  {}:{} · {licence} · {commit} · `{copied}`", citation.path, citation.line);
+        }
+    }
+    if completions.is_empty() {
+        shown += "nothing is likely enough\n";
+    }
+    let rows: Vec<Value> = completions
+        .iter()
+        .map(|completion| {
+            let citations: Vec<Value> = completion
+                .citations
+                .iter()
+                .map(|citation| {
+                    json!({
+                        "start": citation.span.start,
+                        "end": citation.span.end,
+                        "path": citation.path,
+                        "line": citation.line,
+                        "commit": citation.commit,
+                        "licence": citation.licence,
+                    })
+                })
+                .collect();
+            json!({"text": completion.text, "confidence": completion.confidence, "citations": citations})
+        })
+        .collect();
+    session.conclude(json!({"file": place.file, "line": place.line, "completions": rows}), &shown)
 }
 
 const EXAMPLE: &str = "write FILE:LINE or FILE:LINE:COLUMN, counted from 1, such as src/main.rs:12:9";
