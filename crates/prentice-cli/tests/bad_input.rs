@@ -1492,3 +1492,29 @@ fn a_reward_command_that_fails_scores_nothing_and_the_run_goes_on_later() {
         exit code 0
     "#]]);
 }
+
+#[test]
+fn texts_and_trees_that_cannot_be_cited() {
+    let sandbox = Sandbox::new();
+    sandbox.tree("tree", 2);
+    sandbox.write("bytes.py", b"a = '\xff'\n");
+    sandbox.write("empty.py", "");
+    sandbox.write("broken.patch", "+++ b/a.py\n@@ -1,9 +1,9 @@\n+x = 1");
+    fs::create_dir(sandbox.path("nothing")).unwrap();
+    let mut outcomes = String::new();
+    for arguments in [
+        "cite nowhere.py --in tree",
+        "cite tree --in tree",
+        "cite bytes.py --in tree",
+        "cite empty.py --in tree",
+        "cite broken.patch --in tree",
+        "cite - --in tree",
+        "cite empty.py --in nowhere",
+        "cite empty.py --in nothing",
+        "cite empty.py --in tree --least 3",
+        "cite empty.py --in tree --policy own",
+    ] {
+        outcomes += &format!("$ prentice {arguments}\n{}\n", sandbox.outcome(&mut sandbox.prentice(arguments)));
+    }
+    expect![[r#""#]].assert_eq(&outcomes);
+}
