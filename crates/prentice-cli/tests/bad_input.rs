@@ -1516,5 +1516,57 @@ fn texts_and_trees_that_cannot_be_cited() {
     ] {
         outcomes += &format!("$ prentice {arguments}\n{}\n", sandbox.outcome(&mut sandbox.prentice(arguments)));
     }
-    expect![[r#""#]].assert_eq(&outcomes);
+    expect![[r#"
+        $ prentice cite nowhere.py --in tree
+        error: cannot read nowhere.py
+        caused by: No such file or directory (os error 2)
+        hint: check the spelling; a relative path starts at the current directory
+        exit code 2
+
+        $ prentice cite tree --in tree
+        error: cannot read tree
+        caused by: Is a directory (os error 21)
+        hint: name a file, not a directory
+        exit code 2
+
+        $ prentice cite bytes.py --in tree
+        error: bytes.py is not UTF-8: byte 6 begins no character
+        hint: give a text file
+        exit code 2
+
+        $ prentice cite empty.py --in tree
+        0 spans found in 2 files
+        exit code 0
+
+        $ prentice cite broken.patch --in tree
+        0 spans found in 2 files
+        exit code 0
+
+        $ prentice cite - --in tree
+        0 spans found in 2 files
+        exit code 0
+
+        $ prentice cite empty.py --in nowhere
+        error: nowhere does not exist
+        hint: check the spelling; a relative path starts at the current directory
+        exit code 2
+
+        $ prentice cite empty.py --in nothing
+        error: no files in nothing
+        hint: give a directory with source code; files that `.gitignore` names do not count
+        exit code 2
+
+        $ prentice cite empty.py --in tree --least 3
+        error: --least 3 is below 8, the shortest span that is looked up
+        hint: give 8 or more
+        exit code 2
+
+        $ prentice cite empty.py --in tree --policy own
+        error: invalid value 'own' for '--policy <POLICY>'
+          [possible values: any, no-copyleft, permissive]
+
+        For more information, try '--help'.
+        exit code 2
+
+    "#]].assert_eq(&outcomes);
 }
