@@ -1568,5 +1568,6 @@ fn texts_and_trees_that_cannot_be_cited() {
         For more information, try '--help'.
         exit code 2
 
-    "#]].assert_eq(&outcomes);
+    "#]]
+    .assert_eq(&outcomes);
 }

@@ -207,8 +207,8 @@ impl Segment {
         // Which positions agree with how many tokens, while their number shrinks.
         let mut levels = Vec::new();
         let deepest = query.len().min(DEPTH);
-        for length in 0..deepest {
-            let narrower = self.narrow(range.clone(), length, query[length]);
+        for (length, symbol) in query[..deepest].iter().enumerate() {
+            let narrower = self.narrow(range.clone(), length, *symbol);
             if length >= least && narrower != range {
                 levels.push((length, range));
             }
