@@ -1492,3 +1492,82 @@ fn a_reward_command_that_fails_scores_nothing_and_the_run_goes_on_later() {
         exit code 0
     "#]]);
 }
+
+#[test]
+fn texts_and_trees_that_cannot_be_cited() {
+    let sandbox = Sandbox::new();
+    sandbox.tree("tree", 2);
+    sandbox.write("bytes.py", b"a = '\xff'\n");
+    sandbox.write("empty.py", "");
+    sandbox.write("broken.patch", "+++ b/a.py\n@@ -1,9 +1,9 @@\n+x = 1");
+    fs::create_dir(sandbox.path("nothing")).unwrap();
+    let mut outcomes = String::new();
+    for arguments in [
+        "cite nowhere.py --in tree",
+        "cite tree --in tree",
+        "cite bytes.py --in tree",
+        "cite empty.py --in tree",
+        "cite broken.patch --in tree",
+        "cite - --in tree",
+        "cite empty.py --in nowhere",
+        "cite empty.py --in nothing",
+        "cite empty.py --in tree --least 3",
+        "cite empty.py --in tree --policy own",
+    ] {
+        outcomes += &format!("$ prentice {arguments}\n{}\n", sandbox.outcome(&mut sandbox.prentice(arguments)));
+    }
+    expect![[r#"
+        $ prentice cite nowhere.py --in tree
+        error: cannot read nowhere.py
+        caused by: No such file or directory (os error 2)
+        hint: check the spelling; a relative path starts at the current directory
+        exit code 2
+
+        $ prentice cite tree --in tree
+        error: cannot read tree
+        caused by: Is a directory (os error 21)
+        hint: name a file, not a directory
+        exit code 2
+
+        $ prentice cite bytes.py --in tree
+        error: bytes.py is not UTF-8: byte 6 begins no character
+        hint: give a text file
+        exit code 2
+
+        $ prentice cite empty.py --in tree
+        0 spans found in 2 files
+        exit code 0
+
+        $ prentice cite broken.patch --in tree
+        0 spans found in 2 files
+        exit code 0
+
+        $ prentice cite - --in tree
+        0 spans found in 2 files
+        exit code 0
+
+        $ prentice cite empty.py --in nowhere
+        error: nowhere does not exist
+        hint: check the spelling; a relative path starts at the current directory
+        exit code 2
+
+        $ prentice cite empty.py --in nothing
+        error: no files in nothing
+        hint: give a directory with source code; files that `.gitignore` names do not count
+        exit code 2
+
+        $ prentice cite empty.py --in tree --least 3
+        error: --least 3 is below 8, the shortest span that is looked up
+        hint: give 8 or more
+        exit code 2
+
+        $ prentice cite empty.py --in tree --policy own
+        error: invalid value 'own' for '--policy <POLICY>'
+          [possible values: any, no-copyleft, permissive]
+
+        For more information, try '--help'.
+        exit code 2
+
+    "#]]
+    .assert_eq(&outcomes);
+}

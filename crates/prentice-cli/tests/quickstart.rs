@@ -117,6 +117,7 @@ fn help() {
         "eval compare",
         "eval suites",
         "complete",
+        "cite",
         "sandbox",
         "sandbox doctor",
         "sandbox run",

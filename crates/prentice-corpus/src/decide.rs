@@ -240,7 +240,12 @@ pub fn decide(scan: &Scan, options: &DecideOptions) -> Corpus {
                 let provenance = &documents[kept].provenance;
                 format!("{}/{}", provenance.origin, provenance.path)
             });
-            Row { document: AnnotatedDocument { text: None, file: PathBuf::new(), ..document.clone() }, decision, duplicate_of, stored }
+            Row {
+                document: AnnotatedDocument { text: None, file: PathBuf::new(), ..document.clone() },
+                decision,
+                duplicate_of,
+                stored,
+            }
         })
         .collect();
     Corpus::new(scan.digest, options.clone(), rows, Contents::Memory(texts))

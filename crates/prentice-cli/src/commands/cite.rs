@@ -1,7 +1,8 @@
 //! `prentice cite FILE`: where a text stands already, and under which licence.
 //!
 //! Licences are those that the corpus finds evidence of; a commit is named where the cited file is, byte for byte, what
-//! is checked out. Files that are no corpus material (binary, larger than 8 MiB, in no known language) are not looked in.
+//! is checked out. Lines of a patch that was applied are not cited to themselves, unless they were changed since; a file
+//! is not cited to itself, but may be to its other versions in another tree. Files that are no corpus material (binary, larger than 8 MiB, in no known language) are not looked in.
 
 mod passages;
 pub mod shelf;
@@ -24,7 +25,7 @@ use crate::{
     table::{Align::Left, Align::Right, table},
 };
 
-/// Characters of a span that are shown.
+/// Characters of a span, and of what is said about licences, that people are shown.
 const EXCERPT: usize = 48;
 
 /// Cites a text.
@@ -148,21 +149,22 @@ impl<'a> Span<'a> {
     fn to_row(&self, commit: Option<&String>, policy: Policy) -> Vec<String> {
         let range =
             |first: usize, last: usize| if first == last { first.to_string() } else { format!("{first}-{last}") };
-        let words: Vec<&str> = self.text.split_whitespace().collect();
-        let text = words.join(" ");
-        let excerpt = match text.char_indices().nth(EXCERPT) {
-            Some((end, _)) => format!("{}…", &text[..end]),
-            None => text,
+        let excerpt = |text: &str| {
+            let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+            match text.char_indices().nth(EXCERPT) {
+                Some((end, _)) => format!("{}…", &text[..end]),
+                None => text,
+            }
         };
         let refused = if policy.refuses(self.work.terms) { " (refused)" } else { "" };
-        let licence = self.work.licence.as_deref().unwrap_or("none found");
+        let licence = excerpt(self.work.licence.as_deref().unwrap_or("none found"));
         vec![
             range(self.line, self.last_line),
             format!("{}:{}", self.citation.path, range(self.citation.line, self.citation.last_line)),
             format!("{licence}{refused}"),
             commit.map_or(format::UNKNOWN, |commit| &commit[..commit.len().min(12)]).to_owned(),
             self.citation.tokens.to_string(),
-            excerpt,
+            excerpt(self.text),
         ]
     }
 }

@@ -207,8 +207,8 @@ impl Segment {
         // Which positions agree with how many tokens, while their number shrinks.
         let mut levels = Vec::new();
         let deepest = query.len().min(DEPTH);
-        for length in 0..deepest {
-            let narrower = self.narrow(range.clone(), length, query[length]);
+        for (length, symbol) in query[..deepest].iter().enumerate() {
+            let narrower = self.narrow(range.clone(), length, *symbol);
             if length >= least && narrower != range {
                 levels.push((length, range));
             }
@@ -227,10 +227,15 @@ impl Segment {
                 break;
             }
             for at in &self.positions[range] {
+                let (room, rank) = (places.room(*at), places.rank(*at));
+                let is_worse = |best: Found| best.rank <= rank && !self.agrees(*at, query, best.length);
+                // Rows of one token begin everywhere: what cannot be better is not compared to its end.
+                if room < least || length == DEPTH && best.is_some_and(is_worse) {
+                    continue;
+                }
                 let length = if length == DEPTH { self.agreeing(*at, query) } else { length };
-                let length = length.min(places.room(*at));
-                let found = Found { length, rank: places.rank(*at), at: *at };
-                if length >= least && best.is_none_or(|best| found.is_better(&best)) {
+                let found = Found { length: length.min(room), rank, at: *at };
+                if found.length >= least && best.is_none_or(|best| found.is_better(&best)) {
                     best = Some(found);
                 }
             }
@@ -266,6 +271,11 @@ impl Segment {
             rest.partition_point(|at| next(at) == symbol)
         };
         range.start + low..range.start + low + high
+    }
+
+    /// Whether the token after `length` others is that of the query.
+    fn agrees(&self, at: u32, query: &[Symbol], length: usize) -> bool {
+        query.get(length).is_some_and(|symbol| self.symbols.get(at as usize + length) == Some(symbol))
     }
 
     /// How many tokens from a position agree, where [`DEPTH`] do.

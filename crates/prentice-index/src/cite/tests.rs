@@ -171,6 +171,19 @@ fn long_copies_are_one_citation() {
     assert_eq!(places, [("b.rs".to_owned(), 1, 300, 2100)]);
 }
 
+/// Minutes, if each of the many places were compared to its end.
+#[test]
+fn long_tables_are_no_trouble() {
+    let zeros = "0, ".repeat(30_000);
+    let index =
+        index(&[("a.c", &format!("first table = {zeros}1;")), ("b.c", &format!("{zeros}2 }} last of table(two);"))]);
+    let text = format!("{zeros}2 }} last of table(two);");
+    let near = CiteOptions { near: Some("a.c"), ..CiteOptions::default() };
+    let found = index.cite(&text, &near);
+    assert_eq!(found.iter().map(|found| (&*found.path, found.tokens)).collect::<Vec<_>>(), [("b.c", 60_009)]);
+    assert_eq!(index.cite(&zeros, &near), []);
+}
+
 /// A few phrases in any order, so that much is the same in many files.
 fn scribble(random: &mut impl rand::Rng) -> String {
     let phrases =
