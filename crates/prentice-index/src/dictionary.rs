@@ -2,8 +2,7 @@
 //!
 //! Two sections: all strings one after the other, with a line break before, between and behind them, and where each
 //! begins. So a scan for `"\nab"` finds those that begin with `ab`, `"ab\n"` those that end so, and `"ab"` those that
-//! contain it, at the speed of `memmem`: the distinct words of 100 MB of source are a few megabytes, for which a scan is
-//! faster than the lists of a trigram index could be read.
+//! contain it, at the speed of `memmem`: distinct words are few beside the text that is made of them.
 
 use std::{cmp::Ordering, collections::BinaryHeap};
 

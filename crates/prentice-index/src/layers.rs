@@ -12,7 +12,7 @@ use std::sync::Arc;
 /// As many small segments of about one size are merged.
 const FAN: usize = 8;
 
-/// Segments that would together be larger are left to [`Layers::compact`]: merging this much takes a few milliseconds.
+/// Segments that would together be larger are left to [`Layers::compact`], so that no save waits long for a merge.
 const MERGED_BYTES: usize = 512 << 10;
 
 /// An immutable table of files, in the order of their paths.

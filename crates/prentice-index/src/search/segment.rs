@@ -5,8 +5,8 @@
 //! file. Positions are not kept: they would take as much room as the text, which is at hand to look at. Files lie in the
 //! order of their paths, chunks in that of their lines, so that a segment depends on what is in it alone.
 //!
-//! *Deviation:* zoekt (and Cox 2012) look substrings up by trigrams, whose lists are three times the text with positions
-//! and half of it per chunk. Here a substring is looked up in the list of distinct terms, see [`super::filter`].
+//! *Deviation:* zoekt (and Cox 2012) look substrings up by trigrams of the text, which take several times its room where
+//! they have positions. Here a substring is looked up in the list of distinct terms, see [`super::filter`].
 
 use std::{collections::HashMap, ops::Range};
 
@@ -345,7 +345,7 @@ impl TextSegmentBuilder {
     /// The segment of all files added.
     ///
     /// # Panics
-    /// It would have more than 4 GB of postings, which takes some 15 GB of source: give them to several.
+    /// It would have more than 4 GB of postings: give so many files to several builders.
     pub fn finish(self) -> TextSegment {
         let mut terms: Vec<(Box<str>, u32)> = self.terms.into_iter().collect();
         terms.sort_unstable();

@@ -227,14 +227,17 @@ fn filters_narrow() {
            5     HTTPServer::new(‹config›).run(8080);
     "#]],
     );
-    check("return lang:py lang:typescript", expect![[r#"
+    check(
+        "return lang:py lang:typescript",
+        expect![[r#"
         tools/report.py:9-9
            9         ‹return› port => 8080
         web/größe.ts:1-3
            2   ‹return› werte.length; // Größe
         tools/report.py:5-8
            5     ‹return› [line for line in text.split("\n") if line != ""]
-    "#]]);
+    "#]],
+    );
     check(
         "config path:src/**/mod.rs",
         expect![[r#"

@@ -1,7 +1,7 @@
 //! An immutable part of the symbol table: the outlines of some files, by name.
 //!
 //! Definitions and references lie in lists by name, as differences in bytes of seven bits; imports by file. A reference
-//! keeps its beginning, and ends by the length of its name: there are as many as a dozen to a line.
+//! keeps its beginning, and ends by the length of its name: there are several to a line.
 
 use std::{
     collections::{BTreeMap, HashMap},
