@@ -57,6 +57,8 @@ pub(crate) enum Rule {
     Bind,
     /// A parameter, which is a field too where it has a modifier.
     BindField,
+    /// A local that is known behind the `value` of the item.
+    BindBehindValue,
     /// A type's parameter.
     BindType,
     /// What a method belongs to, whose type's arguments are parameters.
@@ -79,7 +81,17 @@ impl Rule {
         use Rule::*;
         matches!(
             self,
-            Define(_) | DefineHere(_) | Declare(_) | Assign | Target | Capture | Key | Bind | BindField | BindType
+            Define(_)
+                | DefineHere(_)
+                | Declare(_)
+                | Assign
+                | Target
+                | Capture
+                | Key
+                | Bind
+                | BindField
+                | BindBehindValue
+                | BindType
         )
     }
 }
@@ -170,6 +182,7 @@ pub(crate) struct Grammar {
     rules: Vec<Rule>,
     pub body: u16,
     pub consequence: u16,
+    pub value: u16,
 }
 
 /// What there is to know of a kind of node.
@@ -224,8 +237,8 @@ impl Grammar {
         for (kind, field, rule) in rows.rules.iter().copied().flatten() {
             rules[kind_id(&grammar, kind) * fields + usize::from(field_id(&grammar, field))] = *rule;
         }
-        let (body, consequence) = (field_id(&grammar, "body"), field_id(&grammar, "consequence"));
-        Self { language: grammar, traits: rows.traits, kinds, fields, rules, body, consequence }
+        let [body, consequence, value] = ["body", "consequence", "value"].map(|field| field_id(&grammar, field));
+        Self { language: grammar, traits: rows.traits, kinds, fields, rules, body, consequence, value }
     }
 
     /// What there is to know of a kind; nothing of the kind that stands for errors, whose number is out of range.

@@ -96,7 +96,12 @@ fn locals(noted: &Noted, shadowing: bool, text: &str) -> (Vec<Local>, Vec<Refere
             visible.bind(bound);
         }
         let name = slice(text, mention.name.clone());
-        let meant = mention.space.and_then(|space| visible.meant(name, space, mention.name.start));
+        let place = mention.name.start;
+        // What looks like a call or a dereference may be a conversion to a type's parameter.
+        let meant = mention.space.and_then(|space| match visible.meant(name, space, place) {
+            None if space == Space::Values => visible.meant(name, Space::Types, place),
+            meant => meant,
+        });
         match meant {
             Some((index, _)) => visible.locals[index].mentions.push(mention.name.clone()),
             None => references.push(reference(mention.name.clone(), mention.kind, text)),

@@ -300,6 +300,9 @@ impl<'t> Walker<'t, '_> {
         let Some(frame) = self.frames.last() else { return };
         let (scope, function) = (frame.scope, frame.function);
         let name = text_of(node, self.text);
+        if self.grammar.traits.keywords.contains(&name) {
+            return;
+        }
         let (value, kind) = match leaf {
             Leaf::Value => (Some(Space::Values), Other),
             Leaf::Type => (Some(Space::Types), Type),
@@ -342,6 +345,12 @@ impl<'t> Walker<'t, '_> {
                 scope.into_iter().for_each(|scope| self.bind(node, Space::Values, scope));
             }
             Rule::Bind => scope.into_iter().for_each(|scope| self.bind(node, Space::Values, scope)),
+            Rule::BindBehindValue => {
+                let value = role.item.child_by_field_id(self.grammar.value);
+                let frame = self.frames.last_mut().expect("a name has a parent");
+                frame.delay = value.map(|value| value.end_byte());
+                scope.into_iter().for_each(|scope| self.bind(node, Space::Values, scope));
+            }
             Rule::BindType => scope.into_iter().for_each(|scope| self.bind(node, Space::Types, scope)),
             Rule::Release => {
                 self.noted.released.extend(function.map(|function| (function, node.byte_range())));
@@ -418,15 +427,10 @@ impl<'t> Walker<'t, '_> {
             (Space::Values, None, Visible::FromName) => name.start.max(visible.start),
             (Space::Values, None, Visible::Everywhere) | (Space::Types, ..) => visible.start,
         };
-        if text_of(node, self.text) != "_" {
-            self.noted.bindings.push(Bound { name, space, scope, visible: from..visible.end.max(from) });
-        }
+        self.noted.bindings.push(Bound { name, space, scope, visible: from..visible.end.max(from) });
     }
 
     fn mention(&mut self, node: Node<'t>, kind: ReferenceKind, space: Option<Space>) {
-        if self.grammar.traits.keywords.contains(&text_of(node, self.text)) {
-            return;
-        }
         self.noted.mentions.push(Mentioned { name: node.byte_range(), kind, space });
     }
 }

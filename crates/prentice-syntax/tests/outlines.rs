@@ -1005,6 +1005,22 @@ fn locals_shadow_what_has_their_name() {
             Language::Go,
             "package p\nfunc f(a int) (b int, err error) { a := a; if a := b; a > 0 { a := a; _ = a }; c, err := g(a); return c, err }",
         ),
+        (
+            Language::Go,
+            "package p\nfunc (s *S[T]) f(a any) { switch a := a.(type) { case T: _ = (*T)(a) }; select { case b := <-a: b() } }",
+        ),
+        (
+            Language::Python,
+            "def f(a):\n    match a:\n        case [A.b, c, B(d=e)] as g: c(d, e, g)\n    with a as h, b: h\n    class C:\n        c = a\n        def c(self): return c",
+        ),
+        (
+            Language::TypeScript,
+            "class A<T> { constructor(private a: T, b = a) { this.a = b } c<U>(d: (e: U) => T): d is e { return d(a) } }",
+        ),
+        (
+            Language::Cpp,
+            "template <class T> T f(T &a, int b) { for (auto &[c, d] : a) c(d); auto e = [b, &g = a](T a) { return a + b + g; }; return T(e); }",
+        ),
         (Language::Java, "class A { int a; void f(int b) { int c = a; for (int a : b) { a++; } a = this.b + b(c); } }"),
         (Language::C, "int a; int f(int b) { int c = a, *a = &b; { int a = c; a; } return a->b; }"),
     ];
@@ -1046,6 +1062,21 @@ fn locals_shadow_what_has_their_name() {
 
         package p
         func f(a‸0 int) (b‸1 int, err‸2 error) { a‸0 := a‸0; if a‸3 := b‸1; a‸3 > 0 { a‸4 := a‸3; _ = a‸4 }; c‸5, err‸2 := g(a‸0); return c‸5, err‸2 }
+
+        package p
+        func (s‸0 *S[T‸1]) f(a‸2 any) { switch a‸3 := a‸2.(type) { case T‸1: _ = (*T‸1)(a‸3) }; select { case b‸4 := <-a‸2: b‸4() } }
+
+        def f(a‸0):
+            match a‸0:
+                case [A.b, c‸1, B(d=e‸2)] as g‸3: c‸1(d, e‸2, g‸3)
+            with a‸0 as h‸4, b: h‸4
+            class C:
+                c = a‸0
+                def c(self‸5): return c‸1
+
+        class A<T‸0> { constructor(private a‸1: T‸0, b‸2 = a‸1) { this.a = b‸2 } c<U‸3>(d‸4: (e‸5: U‸3) => T‸0): d‸4 is e { return d‸4(a) } }
+
+        template <class T‸0> T‸0 f(T‸0 &a‸1, int b‸2) { for (auto &[c‸3, d‸4] : a‸1) c‸3(d‸4); auto e‸5 = [b‸2, &g‸6 = a‸1](T‸0 a‸7) { return a‸7 + b‸2 + g‸6; }; return T‸0(e‸5); }
 
         class A { int a; void f(int b‸0) { int c‸1 = a; for (int a‸2 : b‸0) { a‸2++; } a = this.b + b(c‸1); } }
 

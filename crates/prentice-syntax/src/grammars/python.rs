@@ -1,4 +1,4 @@
-//! Python. *Not covered:* names that `setattr`, `globals()` or a star import make; the name behind `as` in a `case`.
+//! Python. *Not covered:* names that `setattr`, `globals()` or a star import make.
 
 use tree_sitter::Node;
 
@@ -49,6 +49,7 @@ const RULES: &[(&str, &str, Rule)] = {
         ("assignment", "left", Assign),
         ("named_expression", "name", Assign),
         ("for_statement", "left", Assign),
+        ("as_pattern", "", Inherit),
         ("as_pattern", "alias", Assign),
         ("as_pattern_target", "", Inherit),
         ("except_clause", "alias", Assign),

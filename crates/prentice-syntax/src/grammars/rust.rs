@@ -1,4 +1,5 @@
-//! Rust. *Not covered:* names that macros make, and locals that are bound within a macro's arguments.
+//! Rust. *Not covered:* names that macros make, locals that are bound within a macro's arguments, and what stands in
+//! format strings.
 
 use tree_sitter::Node;
 
