@@ -434,7 +434,7 @@ impl<'a, F: FnMut(&Record)> Replay<'a, F> {
             let below = below[index].map(|next| &symbols[next]);
             if is_added {
                 let coin = self.options.seed.derive(file.path, 2 * index as u64 + 1).rng().next_u32();
-                let foreseen = page.learn(&mut self.model, here, below.filter(|_| coin % 2 == 0), &mut self.scratch);
+                let foreseen = page.learn(&mut self.model, here, below.filter(|_| coin.is_multiple_of(2)), &mut self.scratch);
                 if file.eligible.contains(&index) {
                     self.summary.count_tokens(foreseen);
                 }

@@ -168,20 +168,20 @@ fn what_is_asked_of_a_history() {
 #[test]
 fn nothing_of_what_comes_later_is_known() {
     let Some(history) = History::with_base("nothing_of_what_comes_later_is_known") else { return };
+    let end = "pub fn the_ending() {}\n";
+    history.write("src/module_3.rs", module_text(3) + end);
+    history.commit("end");
     let base = history.git("rev-parse HEAD").trim().to_owned();
     let head = module_text(3) + &function("kappa", "kappa");
-    // Equally long, so that cuts are alike; different from the fifth character of the line on. The words of one of them
-    // stand below, and the other one has the line below twice.
-    let tails = [
-        "let marker_quokka = marked_value;\nlet later = marker_quokka;\nmarked_quokka_again();\n",
-        "let kappa = reader.next_value(1);\nif kappa.is_empty() {\nreturn Err(ReadError::Empty);\n",
-    ];
+    // Equally long first lines, so that cuts are alike, which differ from the fifth character on. One has words that are
+    // found nowhere else; the other is the line that stands below.
+    let tails = ["pub marker_quokka(12);\nlet later = marker_quokka;\nmarked_value.quokka_again();\n", end];
     let mut answers = Vec::new();
     for tail in tails {
         history.git(&format!("checkout --quiet --detach {base}"));
         let lines: Vec<&str> = head.lines().collect();
         // Within an old file above its old last line, and in a new file.
-        history.write("src/module_3.rs", format!("{head}{tail}// The end.\n"));
+        history.write("src/module_3.rs", format!("{head}{tail}{end}"));
         history.write("src/new.rs", format!("{head}{tail}"));
         history.commit("tail");
         let first = lines.len() + 1;
@@ -292,7 +292,8 @@ fn repositories_that_cannot_be_replayed() {
           hint: it is a shallow clone: run `git fetch --unshallow` in it
         comments: the replayed commits of <dir>/repository added no line of code to predict
           hint: replay more of them with --commits, or others with --end
-    "#]].assert_eq(&said);
+    "#]]
+    .assert_eq(&said);
 }
 
 #[test]
