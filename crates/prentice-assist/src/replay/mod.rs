@@ -434,7 +434,8 @@ impl<'a, F: FnMut(&Record)> Replay<'a, F> {
             let below = below[index].map(|next| &symbols[next]);
             if is_added {
                 let coin = self.options.seed.derive(file.path, 2 * index as u64 + 1).rng().next_u32();
-                let foreseen = page.learn(&mut self.model, here, below.filter(|_| coin.is_multiple_of(2)), &mut self.scratch);
+                let foreseen =
+                    page.learn(&mut self.model, here, below.filter(|_| coin.is_multiple_of(2)), &mut self.scratch);
                 if file.eligible.contains(&index) {
                     self.summary.count_tokens(foreseen);
                 }
@@ -515,7 +516,7 @@ impl<'a, F: FnMut(&Record)> Replay<'a, F> {
                         truth: truth.to_owned(),
                         predicted: predicted.to_owned(),
                         confidence,
-                        in_beam: lines.iter().any(|(line, _)| is_truth(line)),
+                        in_beam: lines.iter().any(|(line, _)| is_truth(line)) || predicted == truth,
                         copy_nearest: match mode {
                             Mode::Fim => baselines::copy_nearest_before(above, before, after),
                             _ => baselines::copy_nearest(above, before),

@@ -29,7 +29,8 @@ pub fn run(session: &Session, arguments: Replay) -> Result<(), CliError> {
         let message = format!("{} is not a directory", directory.display());
         return Err(usage(message, "--records names a file in a directory that exists"));
     }
-    let asked = |mode: &Mode| arguments.modes.is_empty() || arguments.modes.iter().any(|choice| Mode::from(*choice) == *mode);
+    let asked =
+        |mode: &Mode| arguments.modes.is_empty() || arguments.modes.iter().any(|choice| Mode::from(*choice) == *mode);
     let options = ReplayOptions {
         end: arguments.end,
         commits: arguments.commits,
@@ -80,8 +81,14 @@ fn in_words(summary: &ReplaySummary, modes: &[Mode]) -> String {
         ("p95", Right),
     ];
     let kinds = ["", "/edited-file", "/new-file", "/novel", "/recurring"];
-    let kind_columns =
-        [("exact", Left), ("all", Right), ("edited", Right), ("new files", Right), ("novel", Right), ("recurring", Right)];
+    let kind_columns = [
+        ("exact", Left),
+        ("all", Right),
+        ("edited", Right),
+        ("new files", Right),
+        ("novel", Right),
+        ("recurring", Right),
+    ];
     let percent = |value: f64| format::percent(value / 100.0);
     let (mut rows, mut kind_rows) = (Vec::new(), Vec::new());
     for mode in modes {
@@ -90,7 +97,8 @@ fn in_words(summary: &ReplaySummary, modes: &[Mode]) -> String {
             if let Some(all) = part("") {
                 rows.push(row(&name, all));
             }
-            let exact = |kind| part(kind).map_or_else(|| format::UNKNOWN.to_owned(), |part| percent(part.exact_match.mean));
+            let exact =
+                |kind| part(kind).map_or_else(|| format::UNKNOWN.to_owned(), |part| percent(part.exact_match.mean));
             kind_rows.push([name].into_iter().chain(kinds.map(exact)).collect());
         }
     }
