@@ -134,5 +134,36 @@ fn histories_that_cannot_be_replayed() {
         let outcome = sandbox.outcome(&mut sandbox.prentice(&format!("{arguments} --quiet")));
         outcomes += &format!("$ prentice {arguments}\n{outcome}\n");
     }
-    expect![[r#""#]].assert_eq(&outcomes);
+    expect![[r#"
+        $ prentice eval replay plain
+        error: plain is not a git repository
+        hint: give a directory that `git clone` made, or one inside it
+        exit code 2
+
+        $ prentice eval replay prose
+        error: prose has no commit to replay: none up to `HEAD` has a parent here
+        hint: a replay takes a history of at least two commits; --end names another last one
+        exit code 2
+
+        $ prentice eval replay plain/shallow
+        error: plain/shallow has no commit to replay: none up to `HEAD` has a parent here
+        hint: it is a shallow clone: run `git fetch --unshallow` in it
+        exit code 2
+
+        $ prentice eval replay project --end nowhere
+        error: project has no commit `nowhere`
+        hint: give a branch, a tag or a commit that `git -C REPO log` shows
+        exit code 2
+
+        $ prentice eval replay project --end HEAD~3
+        error: project has no commit to replay: none up to `HEAD~3` has a parent here
+        hint: a replay takes a history of at least two commits; --end names another last one
+        exit code 2
+
+        $ prentice eval replay project --commits 1
+        error: the replayed commits of project added no line of code to predict
+        hint: replay more of them with --commits, or others with --end
+        exit code 1
+
+    "#]].assert_eq(&outcomes);
 }
