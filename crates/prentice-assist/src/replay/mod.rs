@@ -13,8 +13,8 @@
 //!   [`ReplayOptions::lines_per_commit`] lines of a commit, drawn by seed.
 //! - A prediction is exact where it equals what was written up to trailing white space; in a hole, wholly. Edit
 //!   similarity is one minus the Levenshtein distance over the longer length.
-//! - The weights are learnt on the repository before the replay, and go on learning: the mixture from every added line,
-//!   after it was tested; the ranking from the answers given, so that the modes asked matter to it.
+//! - The weights are learnt on the repository before the replay, and go on learning: the mixture from added lines,
+//!   after they were tested; the ranking from the answers given, so that the modes asked matter to it.
 //! - Same repository, options and seed give the same records at any number of threads, but for the times.
 //!
 //! Not covered: what the author typed and took back, the order in which files were edited (theirs is by path), merged
@@ -304,6 +304,9 @@ fn changed_files(
     Ok(files)
 }
 
+/// Most added lines of a commit that weights are learnt from: what is longer was not typed, and would take minutes.
+const LESSONS: usize = 5000;
+
 /// A replay that is under way.
 struct Replay<'a, F> {
     options: &'a ReplayOptions,
@@ -313,6 +316,8 @@ struct Replay<'a, F> {
     scratch: Scratch,
     summary: ReplaySummary,
     tested_lines: usize,
+    /// Lines of the commit at hand that may still be learnt from.
+    lessons: usize,
     tell: F,
 }
 
@@ -363,12 +368,13 @@ impl<'a, F: FnMut(&Record)> Replay<'a, F> {
         let detail = format!("{} files, {:.1} MB", summary.files, summary.source_bytes as f64 / 1e6);
         events(Event::StageFinished { stage, seconds: started.elapsed().as_secs_f64(), detail });
         let seen = files.iter().flat_map(|(_, text)| text.lines().map(|line| line.trim().to_owned())).collect();
-        Ok(Self { options, model, seen, scratch: Scratch::default(), summary, tested_lines: 0, tell })
+        Ok(Self { options, model, seen, scratch: Scratch::default(), summary, tested_lines: 0, lessons: 0, tell })
     }
 
     /// Tests and learns the files of a commit, one after another.
     fn commit(&mut self, commit: &str, files: &[(Change, Option<String>)]) {
         self.summary.commits += 1;
+        self.lessons = LESSONS;
         let eligible = lines::eligible(files);
         let in_order = |(number, lines): (usize, &HashSet<usize>)| {
             let mut lines: Vec<usize> = lines.iter().copied().collect();
@@ -433,13 +439,16 @@ impl<'a, F: FnMut(&Record)> Replay<'a, F> {
             }
             let below = below[index].map(|next| &symbols[next]);
             if is_added {
+                self.seen.insert(line.trim().to_owned());
+            }
+            if is_added && self.lessons > 0 {
+                self.lessons -= 1;
                 let coin = self.options.seed.derive(file.path, 2 * index as u64 + 1).rng().next_u32();
                 let foreseen =
                     page.learn(&mut self.model, here, below.filter(|_| coin.is_multiple_of(2)), &mut self.scratch);
                 if file.eligible.contains(&index) {
                     self.summary.count_tokens(foreseen);
                 }
-                self.seen.insert(line.trim().to_owned());
             }
             page.push(here, below, &self.model.lexicon);
         }
