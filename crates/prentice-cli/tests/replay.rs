@@ -165,5 +165,6 @@ fn histories_that_cannot_be_replayed() {
         hint: replay more of them with --commits, or others with --end
         exit code 1
 
-    "#]].assert_eq(&outcomes);
+    "#]]
+    .assert_eq(&outcomes);
 }
