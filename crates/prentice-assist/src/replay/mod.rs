@@ -259,7 +259,7 @@ pub fn replay(
     let started = Instant::now();
     let stage = "replay".to_owned();
     let total = commits.len() - 1;
-    events(Event::StageStarted { stage: stage.clone(), detail: format!("{total} commits") });
+    events(Event::StageStarted { stage: stage.clone(), detail: format!("commits: {total}") });
     for (number, pair) in commits.windows(2).enumerate() {
         match changed_files(&mut repository, &pair[0], &pair[1]) {
             Ok(files) => replay.commit(&pair[1], &files),
