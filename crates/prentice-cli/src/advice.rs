@@ -2,6 +2,7 @@
 
 use std::{error::Error, io};
 
+use prentice_assist::replay::ReplayError;
 use prentice_corpus::{CorpusError, IngestError, Step};
 use prentice_tokens::{EncodeError, ShardError, VocabularyError};
 use prentice_train::{
@@ -113,6 +114,22 @@ pub fn fine_tuning(error: FineTuneError) -> CliError {
 pub fn examples(error: ExampleError) -> CliError {
     let kind = if matches!(error, ExampleError::File(_)) { Environment } else { Usage };
     advise(kind, &error, Some(error.hint()))
+}
+
+/// A history that cannot be replayed.
+pub fn replay(error: &ReplayError) -> CliError {
+    let kind = match error {
+        ReplayError::Start(_) | ReplayError::Git { .. } | ReplayError::Read { .. } | ReplayError::Unreadable { .. } => {
+            Environment
+        }
+        ReplayError::NothingAdded { .. } => TaskFailed,
+        ReplayError::NotFound { .. }
+        | ReplayError::NotARepository { .. }
+        | ReplayError::UnknownRevision { .. }
+        | ReplayError::NoCommits { .. }
+        | ReplayError::NoCode { .. } => Usage,
+    };
+    advise(kind, error, Some(error.hint()))
 }
 
 /// Attempts that cannot be made or judged.

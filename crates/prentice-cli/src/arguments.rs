@@ -7,6 +7,7 @@ mod repository;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use prentice_assist::replay::{Mode, ReplayOptions};
 use prentice_corpus::Policy;
 use prentice_tokens::FimOptions;
 
@@ -534,6 +535,63 @@ pub struct HeldOut {
     pub arithmetic: Arithmetic,
 }
 
+/// Examine completion on a repository's own history
+///
+/// The index is built at a commit; then lines that the commits after it added are predicted, each from the text above it, and
+/// learnt. Beside it: copying the nearest line, and the most frequent identifier.
+///
+/// Example: prentice eval replay ~/src/project --commits 100 --mode mid-line
+#[derive(Debug, Args)]
+pub struct Replay {
+    /// A git repository; a bare one will do
+    #[arg(default_value = ".", value_name = "REPO")]
+    pub repository: PathBuf,
+
+    /// Commits to replay, along first parents
+    #[arg(long, default_value_t = ReplayOptions::default().commits, value_name = "N")]
+    pub commits: usize,
+
+    /// What to ask for; may be repeated [default: all]
+    #[arg(long = "mode", value_enum, value_name = "MODE", value_delimiter = ',')]
+    pub modes: Vec<ModeChoice>,
+
+    /// The last commit to replay
+    #[arg(long, default_value = "HEAD", value_name = "REV")]
+    pub end: String,
+
+    /// Most lines to ask for in a commit
+    #[arg(long, default_value_t = ReplayOptions::default().lines_per_commit, value_name = "N")]
+    pub lines_per_commit: usize,
+
+    /// Also write every prediction and what was written, a JSON line each
+    #[arg(long, value_name = "FILE")]
+    pub records: Option<PathBuf>,
+
+    /// Seed of the choice of lines, cuts and holes
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub seed: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ModeChoice {
+    /// A whole line
+    NextLine,
+    /// The rest of a line
+    MidLine,
+    /// A hole in a line
+    Fim,
+}
+
+impl From<ModeChoice> for Mode {
+    fn from(choice: ModeChoice) -> Self {
+        match choice {
+            ModeChoice::NextLine => Mode::NextLine,
+            ModeChoice::MidLine => Mode::MidLine,
+            ModeChoice::Fim => Mode::Fim,
+        }
+    }
+}
+
 /// Examine a model or samples: suites by execution, held-out files, comparisons
 ///
 /// Examples: prentice eval humaneval --samples samples.jsonl; prentice eval humaneval --canonical; prentice eval held-out
@@ -550,6 +608,7 @@ pub struct Eval {
 #[derive(Debug, Subcommand)]
 pub enum EvalCommand {
     HeldOut(HeldOut),
+    Replay(Replay),
     Fetch(Fetch),
     Compare(Compare),
     /// List the suites, and whether their data is here

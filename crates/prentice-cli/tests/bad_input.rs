@@ -188,6 +188,11 @@ fn arguments_that_leave_nothing_to_do() {
         "model generate --prompt x",
         "model info nowhere",
         "eval held-out",
+        "eval replay nowhere",
+        "eval replay tree --commits 0",
+        "eval replay tree --lines-per-commit 0",
+        "eval replay tree --mode half-line",
+        "eval replay tree --records nowhere/records.jsonl",
         "complete tree/module_0.py",
         "complete tree/module_0.py:1",
         "complete nowhere.py:1",
@@ -312,6 +317,33 @@ fn arguments_that_leave_nothing_to_do() {
         $ prentice eval held-out
         error: there is no model here: no .prentice/quickstart in this directory or above
         hint: run `prentice quickstart` first, or give --model DIR
+        exit code 2
+
+        $ prentice eval replay nowhere
+        error: nowhere does not exist
+        hint: check the spelling; a relative path starts at the current directory
+        exit code 2
+
+        $ prentice eval replay tree --commits 0
+        error: --commits 0 leaves nothing to replay
+        hint: give a number above 0
+        exit code 2
+
+        $ prentice eval replay tree --lines-per-commit 0
+        error: --lines-per-commit 0 leaves nothing to ask for
+        hint: give a number above 0
+        exit code 2
+
+        $ prentice eval replay tree --mode half-line
+        error: invalid value 'half-line' for '--mode <MODE>'
+          [possible values: next-line, mid-line, fim]
+
+        For more information, try '--help'.
+        exit code 2
+
+        $ prentice eval replay tree --records nowhere/records.jsonl
+        error: nowhere is not a directory
+        hint: --records names a file in a directory that exists
         exit code 2
 
         $ prentice complete tree/module_0.py

@@ -113,6 +113,7 @@ fn help() {
         "task generate",
         "eval",
         "eval held-out",
+        "eval replay",
         "eval fetch",
         "eval compare",
         "eval suites",

@@ -45,14 +45,20 @@ impl Repository {
     /// # Errors
     /// `git` is missing, or this is no repository.
     pub fn open(path: &Path) -> Result<Self, ReplayError> {
-        let answer = git(path, &["rev-parse", "--git-dir"])?;
-        drop(answer);
-        let mut child = Command::new("git")
-            .arg("-C")
-            .arg(path)
+        if !path.exists() {
+            return Err(ReplayError::NotFound { path: path.to_owned() });
+        }
+        git(path, &["rev-parse", "--git-dir"]).map_err(|error| match error {
+            ReplayError::Git { path, message } if message.starts_with("not a git repository") => {
+                ReplayError::NotARepository { path }
+            }
+            other => other,
+        })?;
+        let mut child = command(path)
             .args(["cat-file", "--batch"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
+            .stderr(Stdio::null())
             .spawn()
             .map_err(ReplayError::Start)?;
         let input = child.stdin.take().expect("it is piped");
@@ -60,15 +66,30 @@ impl Repository {
         Ok(Self { path: path.to_owned(), child, input, output })
     }
 
-    /// The last `count` commits up to `end` by first parents, oldest first, which have a parent themselves.
+    /// The last `count` commits up to `end` by first parents and the one before them, oldest first: at least two.
+    ///
+    /// They are named by digest: what becomes of the branch does not matter any more.
     ///
     /// # Errors
-    /// `end` is no commit.
+    /// `end` is no commit, or has none before it here.
     pub fn commits(&self, end: &str, count: usize) -> Result<Vec<String>, ReplayError> {
-        let count = (count + 1).to_string();
-        let answer = git(&self.path, &["rev-list", "--first-parent", "-n", &count, "--end-of-options", end])?;
+        let commit = format!("{end}^{{commit}}");
+        let Ok(found) = git(&self.path, &["rev-parse", "--verify", "--quiet", "--end-of-options", &commit]) else {
+            let path = self.path.clone();
+            let is_empty = git(&self.path, &["rev-list", "-n", "1", "--all"])?.is_empty();
+            return Err(if is_empty {
+                ReplayError::NoCommits { path, end: end.to_owned(), shallow: false }
+            } else {
+                ReplayError::UnknownRevision { path, revision: end.to_owned() }
+            });
+        };
+        let count = count.saturating_add(1).to_string();
+        let answer = git(&self.path, &["rev-list", "--first-parent", "-n", &count, found.trim()])?;
         let mut commits: Vec<String> = answer.lines().map(str::to_owned).collect();
-        // The oldest one is what comes before the replay.
+        if commits.len() < 2 {
+            let shallow = git(&self.path, &["rev-parse", "--is-shallow-repository"])?.trim() == "true";
+            return Err(ReplayError::NoCommits { path: self.path.clone(), end: end.to_owned(), shallow });
+        }
         commits.reverse();
         Ok(commits)
     }
@@ -88,10 +109,10 @@ impl Repository {
         Ok(answer.split('\0').filter_map(entry).collect())
     }
 
-    /// The text of a blob or of `COMMIT:PATH`; `None` where it is not there, too long or not UTF-8.
+    /// The text of a blob or of `COMMIT:PATH`; `None` where it is too long, not UTF-8, or its name cannot be told to `git`.
     ///
     /// # Errors
-    /// `git` ended.
+    /// The clone lacks it, or `git` ended.
     pub fn text(&mut self, name: &str) -> Result<Option<String>, ReplayError> {
         let fault = |source: io::Error| ReplayError::Read { name: name.to_owned(), source };
         if name.contains('\n') {
@@ -101,25 +122,37 @@ impl Repository {
         let mut header = String::new();
         self.output.read_line(&mut header).map_err(fault)?;
         let fields: Vec<&str> = header.trim_end().rsplitn(3, ' ').collect();
-        let Some(size) = fields.first().and_then(|size| size.parse::<usize>().ok()).filter(|_| fields.len() == 3) else {
-            return if header.is_empty() { Err(fault(io::ErrorKind::UnexpectedEof.into())) } else { Ok(None) };
+        let Some(size) = fields.first().and_then(|size| size.parse::<usize>().ok()).filter(|_| fields.len() == 3)
+        else {
+            return Err(if header.is_empty() {
+                fault(io::ErrorKind::UnexpectedEof.into())
+            } else {
+                ReplayError::Git { path: self.path.clone(), message: header.trim_end().to_owned() }
+            });
         };
+        if size > LARGEST_FILE {
+            io::copy(&mut (&mut self.output).take(size as u64 + 1), &mut io::sink()).map_err(fault)?;
+            return Ok(None);
+        }
         let mut bytes = vec![0; size + 1];
         self.output.read_exact(&mut bytes).map_err(fault)?;
         bytes.pop();
-        Ok(if size > LARGEST_FILE { None } else { String::from_utf8(bytes).ok() })
+        Ok(String::from_utf8(bytes).ok())
     }
 
-    /// What a commit did to its first parent, in files with these extensions.
+    /// What a commit did to its first parent, in files with these extensions. Files are matched where they were renamed;
+    /// binary and very long ones are left out.
     ///
     /// # Errors
-    /// One of them does not exist.
+    /// One of them does not exist, or the clone lacks an object of theirs.
     pub fn changes(&self, parent: &str, commit: &str, extensions: &[&str]) -> Result<Vec<Change>, ReplayError> {
-        let options = ["-r", "-p", "-M", "-l2000", "-U0", "--no-color", "--no-ext-diff", "--no-textconv", "--full-index"];
-        let mut arguments = vec!["-c", "core.quotePath=false", "diff-tree"];
+        let options =
+            ["-r", "-p", "-M", "-l2000", "-U0", "--no-color", "--no-ext-diff", "--no-textconv", "--full-index"];
+        let threshold = format!("core.bigFileThreshold={LARGEST_FILE}");
+        let mut arguments = vec!["-c", "core.quotePath=false", "-c", &threshold, "diff-tree"];
         arguments.extend(options);
         arguments.extend([parent, commit, "--"]);
-        let patterns: Vec<String> = extensions.iter().map(|extension| format!("*.{extension}")).collect();
+        let patterns: Vec<String> = extensions.iter().map(|extension| format!(":(top)*.{extension}")).collect();
         arguments.extend(patterns.iter().map(String::as_str));
         Ok(parse(&git(&self.path, &arguments)?))
     }
@@ -135,15 +168,25 @@ impl Drop for Repository {
 /// Longer files are data.
 const LARGEST_FILE: usize = 1 << 20;
 
+/// `git` in a repository, whatever surrounds us. A clone that lacks objects is taken as it is: fetching them one by one
+/// would take the network, and hours.
+fn command(path: &Path) -> Command {
+    let mut command = Command::new("git");
+    for variable in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR"] {
+        command.env_remove(variable);
+    }
+    command.env("LC_ALL", "C").env("GIT_NO_LAZY_FETCH", "1").env("GIT_TERMINAL_PROMPT", "0").arg("-C").arg(path);
+    command
+}
+
 fn git(path: &Path, arguments: &[&str]) -> Result<String, ReplayError> {
-    let output = Command::new("git").arg("-C").arg(path).args(arguments).output().map_err(ReplayError::Start)?;
+    let output = command(path).args(arguments).stdin(Stdio::null()).output().map_err(ReplayError::Start)?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
-    Err(ReplayError::Git {
-        path: path.to_owned(),
-        message: String::from_utf8_lossy(&output.stderr).trim().lines().next_back().unwrap_or_default().to_owned(),
-    })
+    let said = String::from_utf8_lossy(&output.stderr);
+    let message = said.lines().find_map(|line| line.strip_prefix("fatal: ")).or(said.lines().next_back());
+    Err(ReplayError::Git { path: path.to_owned(), message: message.unwrap_or("it failed without a word").to_owned() })
 }
 
 /// Reads what `git diff-tree -p -U0` writes.
@@ -155,12 +198,12 @@ fn parse(text: &str) -> Vec<Change> {
         if rest != (0, 0)
             && let Some(change) = changes.last_mut()
         {
-            if let Some(removed) = line.strip_prefix('-') {
+            if let Some(removed) = line.strip_prefix('-').filter(|_| rest.0 > 0) {
                 change.removed.push(removed.to_owned());
                 rest.0 -= 1;
                 continue;
             }
-            if line.starts_with('+') {
+            if line.starts_with('+') && rest.1 > 0 {
                 rest.1 -= 1;
                 continue;
             }
@@ -199,12 +242,17 @@ mod tests {
     #[test]
     fn a_patch_is_read() {
         let patch = "diff --git a/a.rs b/b.rs\nsimilarity index 90%\nrename from a.rs\nrename to b.rs\n--- a/a.rs\n+++ b/b.rs\n\
-                     @@ -1 +1,2 @@\n-old\n--- not a header\n+new\n@@ -9,0 +11 @@ fn f() {\n+last\ndiff --git a/c.rs b/c.rs\nnew file mode\n--- \
+                     @@ -1,2 +1 @@\n-old\n--- not a header\n+new\n@@ -9,0 +11 @@ fn f() {\n+last\ndiff --git a/c.rs b/c.rs\nnew file mode\n--- \
                      /dev/null\n+++ b/c.rs\n@@ -0,0 +1,3 @@\n+a\n+b\n+c\n";
         let changes = parse(patch);
         assert_eq!(changes.len(), 2);
         assert_eq!((changes[0].old_path.as_deref(), changes[0].new_path.as_deref()), (Some("a.rs"), Some("b.rs")));
-        assert_eq!(changes[1].added, [0..3]);
+        assert_eq!(
+            (&changes[0].removed[..], changes[0].added.len()),
+            (&["old", "-- not a header"].map(str::to_owned)[..], 2)
+        );
+        assert_eq!((changes[0].added[0].start, changes[0].added[1].start), (0, 10));
+        assert_eq!((changes[1].added.len(), &changes[1].added[0]), (1, &(0..3)));
         assert_eq!((changes[1].old_path.as_deref(), changes[1].new_path.as_deref()), (None, Some("c.rs")));
     }
 }

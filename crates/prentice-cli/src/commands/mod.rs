@@ -13,6 +13,7 @@ mod model;
 mod quickstart;
 mod recipe;
 mod reinforce;
+mod replay;
 mod repository;
 mod sandbox;
 mod serve;
@@ -60,6 +61,7 @@ pub fn run(arguments: Arguments) -> Result<(), CliError> {
         Command::Task(Task::Generate(generate)) => task::generate(&session, generate),
         Command::Eval(eval) => match (eval.command, eval.suite) {
             (Some(EvalCommand::HeldOut(held_out)), _) => held_out::run(&session, held_out),
+            (Some(EvalCommand::Replay(replay)), _) => replay::run(&session, replay),
             (Some(EvalCommand::Fetch(fetch)), _) => eval::fetch(&session, fetch),
             (Some(EvalCommand::Compare(compare)), _) => eval::compare_runs(&session, compare),
             (Some(EvalCommand::Suites { data }), _) => eval::list(&session, data),
