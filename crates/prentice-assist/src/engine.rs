@@ -5,7 +5,7 @@
 //! offered. Every span of eight tokens that stands in the repository word for word is cited.
 //!
 //! Lines that were saved are learnt at once. What was deleted stays known to the copying model until it is built anew,
-//! which happens when much has changed; citations and symbols know only what is there now.
+//! which happens when much has changed. Citations know what was saved, symbols and search what is written now.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -20,9 +20,9 @@ use std::{
 
 use prentice_base::ContentHash;
 use prentice_index::{
-    RepositoryFile, RepositoryIndex,
+    ParsedFile, RepositoryFile, RepositoryIndex,
     cite::{CiteIndex, CiteMatch, CiteOptions},
-    copying::{Before, CopyingModel, Line, Page, Scratch, Source, SymbolLine, is_word, read_line},
+    copying::{Before, CopyingModel, Line, Page, Scratch, Source, SymbolLine, THOROUGH, is_word, read_line},
     symbols::{Likeness, Mention, SymbolHit},
 };
 use prentice_syntax::{Definition, Language, ReferenceKind, outline};
@@ -84,7 +84,9 @@ struct Sheet {
 /// Lines that were added since the copying model was built, as a share of the whole, before it is built anew.
 const RENEWED: f64 = 0.2;
 /// Most lines of a saved file that weights are learnt from.
-const LEARNT_LINES: usize = 200;
+const LEARNT_LINES: usize = 50;
+/// Lines that come after a sure one are sure themselves, or not wanted: natural logarithm.
+const GOING_ON: f32 = -2.5;
 /// Lines around the cursor that a citation is sought for.
 const AROUND: usize = 12;
 
@@ -110,6 +112,15 @@ impl Engine {
         let (copying, cite) =
             rayon::join(|| CopyingModel::with_default_weights(&sources), || CiteIndex::build(&sources));
         drop(sources);
+        {
+            // Documents that are open already may differ from what was read just now.
+            let mut learnt = lock(&self.learnt);
+            for path in lock(&self.sheets).keys() {
+                if let Some(file) = index.file(path) {
+                    learnt.insert(path.clone(), Arc::clone(&file.text));
+                }
+            }
+        }
         *write(&self.checkout) = checkout;
         *write(&self.cite) = cite;
         *write(&self.index) = index;
@@ -155,7 +166,7 @@ impl Engine {
         let mut scratch = Scratch::default();
         let lines = {
             let copying = read(&self.copying);
-            sheet.page.complete(&copying, indentation, &before, below.as_ref(), &mut scratch).lines
+            sheet.page.complete(&copying, indentation, &before, below.as_ref(), self.least(), &mut scratch).lines
         };
         let mut completions: Vec<Completion> = Vec::new();
         for line in lines {
@@ -221,7 +232,8 @@ impl Engine {
                 }
                 here = guessed;
                 let below = below.map(|below| read_line(below, &mut copying.lexicon));
-                sheet.page.complete(&copying, here, &Before::default(), below.as_ref(), scratch).lines.into_iter().next()
+                let lines = sheet.page.complete(&copying, here, &Before::default(), below.as_ref(), GOING_ON, scratch);
+                lines.lines.into_iter().next()
             };
             let Some(next) = next.filter(|next| next.confidence >= self.options.go_on) else { break };
             if below.is_some_and(|below| below.trim() == next.text.trim()) || next.text.trim().is_empty() {
@@ -239,6 +251,11 @@ impl Engine {
             line = format!("{indent}{}", next.text);
         }
         sheet.page.truncate(start);
+    }
+
+    /// What is not worth looking for: the ranking makes a line likelier than the mixture has it, but not by so much.
+    fn least(&self) -> f32 {
+        if self.options.threshold > 0.0 { (self.options.threshold / 40.0).ln() } else { THOROUGH }
     }
 
     fn cite_completion(&self, path: &str, partial: &str, text: &str) -> Vec<Citation> {
@@ -263,8 +280,8 @@ impl Engine {
         }
     }
 
-    /// Takes a file as it is now: for search, symbols and citations.
-    pub fn update(&self, path: &str, text: &str) {
+    /// Takes a file as it is being written: for search and symbols.
+    fn update(&self, path: &str, text: &str) {
         let digest = ContentHash::of(text.as_bytes());
         let known = read(&self.index).file(path).map(|file| (file.digest, file.language.clone(), file.licence.clone()));
         if known.as_ref().is_some_and(|(known, ..)| *known == digest) {
@@ -275,19 +292,19 @@ impl Engine {
             None => (Language::of_path(path).map(|language| language.name().to_owned()), None),
         };
         let file = RepositoryFile { path: path.to_owned(), text: Arc::from(text), digest, language, licence };
-        write(&self.index).update(file);
-        write(&self.cite).replace(path, text);
+        let parsed = ParsedFile::new(file);
+        write(&self.index).update(parsed);
         write(&self.checkout).changed.insert(path.to_owned());
     }
 
     /// Forgets a file.
-    pub fn remove(&self, path: &str) {
+    fn remove(&self, path: &str) {
         write(&self.index).remove(path);
         write(&self.cite).remove(path);
     }
 
     /// Learns what a save added: what to copy, and what the contexts are worth.
-    pub fn learn(&self, path: &str, old: Option<&str>, text: &str) {
+    fn learn(&self, path: &str, old: Option<&str>, text: &str) {
         let mut known: HashMap<&str, usize> = HashMap::new();
         old.unwrap_or_default().lines().for_each(|line| *known.entry(line.trim()).or_default() += 1);
         let mut copying = write(&self.copying);
@@ -456,14 +473,18 @@ impl Backend for Engine {
 
     fn saved(&self, path: &str, text: &str) {
         let old = lock(&self.learnt).insert(path.to_owned(), Arc::from(text));
-        self.learn(path, old.as_deref(), text);
         self.update(path, text);
+        write(&self.cite).replace(path, text);
+        self.learn(path, old.as_deref(), text);
     }
 
     fn closed(&self, path: &str) {
         lock(&self.sheets).remove(path);
         match fs::read_to_string(self.root.join(path)) {
-            Ok(text) => self.update(path, &text),
+            Ok(text) => {
+                self.update(path, &text);
+                write(&self.cite).replace(path, &text);
+            }
             Err(_) => self.remove(path),
         }
     }

@@ -25,4 +25,4 @@ pub mod symbols;
 mod testing;
 mod varint;
 
-pub use repository::{Opened, RepositoryFile, RepositoryIndex};
+pub use repository::{Opened, ParsedFile, RepositoryFile, RepositoryIndex};

@@ -137,10 +137,8 @@ impl RepositoryIndex {
             files: self.files.iter().map(|(path, file)| (path.clone(), file.digest)).collect(),
         };
         for (kind, digest, bytes) in [("text", contents.text, &text), ("symbols", contents.symbols, &symbols)] {
-            let path = segment_path(directory, kind, digest);
-            if !path.exists() {
-                files::write_atomic(&path, bytes)?;
-            }
+            // What is there under this name may be damaged, and may be mapped by somebody, who keeps it.
+            files::write_atomic(&segment_path(directory, kind, digest), bytes)?;
         }
         let json = serde_json::to_vec(&contents).expect("digests and paths are JSON");
         files::write_atomic(&directory.join(CONTENTS), &json)?;
@@ -158,9 +156,10 @@ impl RepositoryIndex {
     }
 
     /// Adds a file, or puts it in place of what was at its path.
-    pub fn update(&mut self, file: RepositoryFile) {
-        self.read(std::slice::from_ref(&file));
-        self.files.insert(file.path.clone(), file);
+    pub fn update(&mut self, file: ParsedFile) {
+        self.text.put(file.text);
+        self.symbols.put(file.symbols);
+        self.files.insert(file.file.path.clone(), file.file);
     }
 
     /// Removes a file; false where there is none.
@@ -174,29 +173,10 @@ impl RepositoryIndex {
         if files.is_empty() {
             return;
         }
+        let mut files: Vec<&RepositoryFile> = files.iter().collect();
+        files.sort_by(|left, right| left.path.cmp(&right.path));
         // Parts of a fixed size, so that the result does not depend on threads.
-        let parts: Vec<(TextSegment, SymbolSegment)> = files
-            .par_chunks(64)
-            .map(|files| {
-                let (mut text, mut symbols) = (TextSegmentBuilder::new(), SymbolSegmentBuilder::new());
-                for file in files {
-                    let (outline, chunks) = parse(file);
-                    text.add(&TextFile {
-                        path: &file.path,
-                        language: file.language.as_deref(),
-                        text: &file.text,
-                        chunks: &chunks,
-                    });
-                    symbols.add(&SymbolFile {
-                        path: &file.path,
-                        language: file.language.as_deref(),
-                        text: &file.text,
-                        outline: &outline,
-                    });
-                }
-                (text.finish(), symbols.finish())
-            })
-            .collect();
+        let parts: Vec<(TextSegment, SymbolSegment)> = files.par_chunks(64).map(segments).collect();
         for (text, symbols) in parts {
             self.text.put(text);
             self.symbols.put(symbols);
@@ -232,6 +212,33 @@ impl RepositoryIndex {
     pub fn text_of(&self, path: &str) -> Option<Cow<'_, str>> {
         self.files.get(path).map(|file| Cow::Borrowed(&*file.text))
     }
+}
+
+/// A file that was read, ready to be put into an index: reading takes longer than an index may be locked.
+pub struct ParsedFile {
+    file: RepositoryFile,
+    text: TextSegment,
+    symbols: SymbolSegment,
+}
+
+impl ParsedFile {
+    /// Reads a file.
+    pub fn new(file: RepositoryFile) -> Self {
+        let (text, symbols) = segments(&[&file]);
+        Self { file, text, symbols }
+    }
+}
+
+/// The segments of some files, by ascending path.
+fn segments(files: &[&RepositoryFile]) -> (TextSegment, SymbolSegment) {
+    let (mut text, mut symbols) = (TextSegmentBuilder::new(), SymbolSegmentBuilder::new());
+    for file in files {
+        let (outline, chunks) = parse(file);
+        let language = file.language.as_deref();
+        text.add(&TextFile { path: &file.path, language, text: &file.text, chunks: &chunks });
+        symbols.add(&SymbolFile { path: &file.path, language, text: &file.text, outline: &outline });
+    }
+    (text.finish(), symbols.finish())
 }
 
 /// What a file defines, and its chunks.

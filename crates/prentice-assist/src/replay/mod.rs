@@ -35,7 +35,7 @@ use std::{
 };
 
 use prentice_base::{Event, Events, Seed};
-use prentice_index::copying::{self, Before, CopyingModel, Lines, Page, Scratch, Source, SymbolLine};
+use prentice_index::copying::{self, Before, CopyingModel, Lines, Page, Scratch, Source, SymbolLine, THOROUGH};
 use rand::Rng as _;
 use serde::{Deserialize, Serialize};
 
@@ -66,7 +66,7 @@ impl Default for ReplayOptions {
             commits: 200,
             modes: Mode::ALL.to_vec(),
             lines_per_commit: 10,
-            practice: 60_000,
+            practice: 0,
             seed: Seed(0),
         }
     }
@@ -494,7 +494,7 @@ impl<'a, F: FnMut(&Record)> Replay<'a, F> {
                     copying::read_line(margin, &mut self.model.lexicon).indentation
                 };
                 let found =
-                    page.complete(&self.model, indentation, &before, below.filter(|_| suffix), &mut self.scratch);
+                    page.complete(&self.model, indentation, &before, below.filter(|_| suffix), THOROUGH, &mut self.scratch);
                 let searched = started.elapsed();
                 let before = &text[..start];
                 for &mode in &modes {

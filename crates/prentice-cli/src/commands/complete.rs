@@ -57,7 +57,7 @@ pub fn run(session: &Session, arguments: Complete) -> Result<(), CliError> {
 fn copy(session: &Session, place: &Place, text: &str, offset: usize) -> Result<(), CliError> {
     let file = fs::canonicalize(&place.file)?;
     let repository = repository::open(session, &repository::root_of(Some(&file)))?;
-    let checkout = repository::checkout(&repository);
+    let checkout = repository::checkout(&repository.root, &repository.index);
     let engine = Engine::new(repository.root.clone(), EngineOptions::default());
     engine.fill(repository.index, checkout);
     let path = file.strip_prefix(&repository.root).unwrap_or(&file).to_string_lossy().into_owned();

@@ -29,6 +29,9 @@ pub fn serve(session: &Session, arguments: Lsp) -> Result<(), CliError> {
         return Err(usage(message, "give a number from 0 (always offer something) to 1"));
     }
     let root = repository::root_of(arguments.repository.as_deref());
+    if !arguments.no_statistics {
+        repository::keep(&root)?;
+    }
     let options = ServeOptions {
         statistics: (!arguments.no_statistics).then(|| statistics_of(&root)),
         root: Some(root),
@@ -59,7 +62,7 @@ pub fn serve(session: &Session, arguments: Lsp) -> Result<(), CliError> {
 fn fill(session: &Session, engine: &Engine, root: &Path) {
     match repository::open(session, root) {
         Ok(repository) => {
-            let checkout = repository::checkout(&repository);
+            let checkout = repository::checkout(&repository.root, &repository.index);
             engine.fill(repository.index, checkout);
         }
         Err(error) => engine.notify(true, format!("the repository is not indexed: {}", error.message)),
@@ -71,7 +74,7 @@ pub fn stats(session: &Session, arguments: Stats) -> Result<(), CliError> {
     let path = statistics_of(&repository::root_of(arguments.repository.as_deref()));
     if !path.exists() {
         let message = format!("{} does not exist: no completion was offered yet", path.display());
-        return Err(usage(message, "set up your editor as editors/README.md says, and write something"));
+        return Err(usage(message, "set up your editor as the directory editors/ of Prentice's source shows, and write something"));
     }
     let statistics = summarise(&path).or_kind(ErrorKind::Environment)?;
     let row = |name: &str, counts: &Counts| {

@@ -3,6 +3,7 @@
 //! Results appear together under `<out>/quickstart` when everything is done; the stages are cached under `<out>/runs`.
 //! Nothing is created where the tree cannot be used.
 
+mod copied;
 mod present;
 
 use std::{
@@ -216,6 +217,11 @@ pub fn run(session: &Session, arguments: Quickstart) -> Result<(), CliError> {
         fields.extend(results.fields());
     }
 
+    let copied = copied::copied(session, &arguments.path, &arguments.out.join("index"), seed);
+    if let (Ok(copied), Value::Object(fields)) = (&copied, &mut summary) {
+        fields.insert("copied".to_owned(), Value::Array(copied.rows.clone()));
+    }
+
     let write = |directory: &Path| -> Result<(), CliError> {
         keep_out_of_git(directory)?;
         if let Some(results) = &learned.results {
@@ -228,7 +234,11 @@ pub fn run(session: &Session, arguments: Quickstart) -> Result<(), CliError> {
         Ok(files::write_atomic(&directory.join(SUMMARY_FILE), format!("{summary:#}\n").as_bytes())?)
     };
     replace_directory(&arguments.out.join(QUICKSTART), write)?;
-    let text = ending(&results, &reused, &place.shown(REPORT_FILE));
+    let mut text = ending(&results, &reused, &place.shown(REPORT_FILE));
+    match copied {
+        Ok(copied) => text += &copied.text,
+        Err(error) => session.emit(Event::Warning { message: format!("the tree is not indexed: {}", error.message) }),
+    }
     session.conclude(summary, &text)
 }
 

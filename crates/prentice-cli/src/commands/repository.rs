@@ -32,6 +32,7 @@ use crate::{
     },
     error::CliError,
     format,
+    stages::keep_out_of_git,
     table::{Align::Left, table},
 };
 
@@ -67,8 +68,11 @@ pub fn open(session: &Session, root: &Path) -> Result<Repository, CliError> {
         session.emit(Event::Warning { message: format!("the index is built anew: {reason}") });
     }
     // An index that cannot be kept is still an index.
-    if changed && let Err(error) = index.save(&directory) {
-        session.emit(Event::Warning { message: format!("the index is not kept: {error}") });
+    if changed {
+        let kept = keep(&root).and_then(|()| Ok(index.save(&directory)?));
+        if let Err(error) = kept {
+            session.emit(Event::Warning { message: format!("the index is not kept: {}", error.message) });
+        }
     }
     if changed {
         let files = format::counted(opened.read as u64, "file");
@@ -79,6 +83,13 @@ pub fn open(session: &Session, root: &Path) -> Result<Repository, CliError> {
         });
     }
     Ok(Repository { root, index })
+}
+
+/// Makes the directory of ours in a repository.
+pub fn keep(root: &Path) -> Result<(), CliError> {
+    let directory = root.join(".prentice");
+    prentice_base::files::create_dir(&directory)?;
+    keep_out_of_git(&directory)
 }
 
 /// The files of a repository that are worth an index.
@@ -102,14 +113,13 @@ pub fn files(session: &Session, root: &Path) -> Result<Vec<RepositoryFile>, CliE
     Ok(scan.documents.into_iter().filter_map(file).collect())
 }
 
-/// What is checked out in a repository, and which of its files differ.
-pub fn checkout(repository: &Repository) -> Checkout {
-    let files: Vec<PathBuf> = repository.index.files().map(|file| repository.root.join(&file.path)).collect();
+/// What is checked out in a repository, and which files of its index differ.
+pub fn checkout(root: &Path, index: &RepositoryIndex) -> Checkout {
+    let files: Vec<PathBuf> = index.files().map(|file| root.join(&file.path)).collect();
     let all: BTreeSet<&Path> = files.iter().map(PathBuf::as_path).collect();
-    let Some((commit, same)) = unchanged(&repository.root, &all) else { return Checkout::default() };
+    let Some((commit, same)) = unchanged(root, &all) else { return Checkout::default() };
     let same: HashSet<&Path> = same.into_iter().collect();
-    let changed = repository
-        .index
+    let changed = index
         .files()
         .zip(&files)
         .filter(|(_, file)| !same.contains(file.as_path()))

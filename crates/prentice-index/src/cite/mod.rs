@@ -104,7 +104,7 @@ impl CiteIndex {
         let parts: Vec<(Vec<u32>, Vec<Reading>)> = parts
             .into_iter()
             .map(|(own, readings)| {
-                let numbers = (0..own.len() as u32).map(|word| lexicon.word(own.word_text(word))).collect();
+                let numbers = (0..own.words() as u32).map(|word| lexicon.word(own.word_text(word))).collect();
                 (numbers, readings)
             })
             .collect();

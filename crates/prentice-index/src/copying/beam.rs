@@ -103,6 +103,8 @@ pub struct Search<'a> {
     pub mixture: &'a Mixture,
     /// Ranking.
     pub reranker: &'a Reranker,
+    /// Natural logarithm of the probability below which a hypothesis is given up.
+    pub least: f32,
 }
 
 impl Search<'_> {
@@ -152,7 +154,7 @@ impl Search<'_> {
                     break;
                 }
                 // What is far behind the best finished line does not overtake it.
-                if finished.first().is_some_and(|best| sum < best.sum - 5.0) {
+                if sum < self.least || finished.first().is_some_and(|best| sum < best.sum - 5.0) {
                     break;
                 }
                 let mut hypothesis = live[index].clone();

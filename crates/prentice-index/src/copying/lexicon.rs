@@ -78,7 +78,7 @@ impl Default for Lexicon {
 
 impl Lexicon {
     /// How many words there are.
-    pub fn len(&self) -> usize {
+    pub fn words(&self) -> usize {
         self.ends.len()
     }
 
@@ -155,7 +155,7 @@ pub struct Vocabulary(Vec<u32>);
 impl Vocabulary {
     /// The words that a lexicon has now.
     pub fn new(lexicon: &Lexicon) -> Self {
-        let mut words: Vec<u32> = (UNKNOWN + 1..lexicon.len() as u32).collect();
+        let mut words: Vec<u32> = (UNKNOWN + 1..lexicon.words() as u32).collect();
         words.sort_unstable_by_key(|word| lexicon.word_text(*word));
         Self(words)
     }

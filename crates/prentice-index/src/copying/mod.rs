@@ -32,6 +32,9 @@ use shelf::Shelf;
 use state::{CONTEXTS, FIRST_STRUCTURE, STRUCTURES, Walker, indentation, line_below};
 pub use state::Below;
 
+/// Logarithm of a probability that hardly any line falls below: everything is looked for.
+pub const THOROUGH: f32 = -30.0;
+
 /// Lines with more symbols than this are data, not code.
 const LONGEST_LINE: usize = 400;
 
@@ -94,7 +97,7 @@ impl CopyingModel {
         }
     }
 
-    fn search<'a>(&'a self, page: &'a Page) -> Search<'a> {
+    fn search<'a>(&'a self, page: &'a Page, least: f32) -> Search<'a> {
         Search {
             stores: Stores { shelf: &self.shelf, added: &self.added, file: &page.chains },
             lexicon: &self.lexicon,
@@ -102,6 +105,7 @@ impl CopyingModel {
             words: &page.words,
             mixture: &self.mixture,
             reranker: &self.reranker,
+            least,
         }
     }
 }
@@ -266,18 +270,20 @@ impl Page {
         last.indentation + if opens { 4 } else { 0 }
     }
 
-    /// The likeliest lines after `before`, in a line that is indented so far and stands above `below`.
+    /// The likeliest lines after `before`, in a line that is indented so far and stands above `below`. What is less
+    /// likely than `least` (a natural logarithm; [`THOROUGH`] for nearly nothing) is not looked for, which saves time.
     pub fn complete(
         &self,
         model: &CopyingModel,
         indentation: u32,
         before: &Before,
         below: Option<&SymbolLine>,
+        least: f32,
         scratch: &mut Scratch,
     ) -> Lines {
         let mut walker = self.walker.clone();
         walker.begin_line(indentation, below.map_or(Below::default(), |below| line_below(&below.symbols)));
-        model.search(self).lines(&walker.state, before, scratch)
+        model.search(self, least).lines(&walker.state, before, scratch)
     }
 
     /// Learns what the contexts are worth from a line that comes next, before it is pushed. Returns how many of its
@@ -297,9 +303,9 @@ impl Page {
             // One word in three is learnt as if a part of it were typed already.
             let text = model.lexicon.word_text(symbol >> 1);
             let chance = mixer::fold(walker.state.history[0], symbol);
-            if symbol != NEWLINE && chance % 3 == 0 && text.starts_with(is_word) {
+            if symbol != NEWLINE && chance.is_multiple_of(3) && text.starts_with(is_word) {
                 let typed: String = text.chars().take(1 + (chance >> 8) as usize % text.chars().count()).collect();
-                let begun = model.search(self).begun(&walker.state, &typed, symbol & 1 == 1);
+                let begun = model.search(self, THOROUGH).begun(&walker.state, &typed, symbol & 1 == 1);
                 let lexicon = &model.lexicon;
                 let fits = |seen: Symbol| seen & 1 == symbol & 1 && lexicon.word_text(seen >> 1).starts_with(&typed);
                 model.mixture.predict(&stores, &model.lexicon, &walker.state, begun.as_ref(), fits, scratch);
@@ -333,14 +339,14 @@ pub fn practise(sources: &[Source], weights: (Mixture, Reranker), most: usize, s
     let mut kept = Vec::new();
     let mut practice: Vec<(usize, Vec<bool>)> = Vec::new();
     for (index, source) in sources.iter().enumerate() {
-        if rng.next_u32() % 6 != 0 {
+        if !rng.next_u32().is_multiple_of(6) {
             kept.push(source.text.to_owned());
             continue;
         }
         let lines: Vec<&str> = source.text.lines().collect();
         let mut hidden = vec![false; lines.len()];
         // One file in four is new as a whole.
-        if rng.next_u32() % 4 == 0 {
+        if rng.next_u32().is_multiple_of(4) {
             hidden.fill(true);
         } else {
             let mut at = (rng.next_u32() % 20) as usize;
@@ -374,9 +380,9 @@ pub fn practise(sources: &[Source], weights: (Mixture, Reranker), most: usize, s
                 // What stands below the hunk, for one line in two.
                 let below = (number + 1..lines.len())
                     .find(|next| !hidden[*next] && !lines[*next].symbols.is_empty())
-                    .filter(|_| rng.next_u32() % 2 == 0)
+                    .filter(|_| rng.next_u32().is_multiple_of(2))
                     .map(|next| &lines[next]);
-                if rng.next_u32() % 3 == 0 && learnt > most / 10 {
+                if rng.next_u32().is_multiple_of(3) && learnt > most / 10 {
                     practise_line(&mut model, &page, text[number], line, below, &mut rng, &mut scratch);
                 }
                 page.learn(&mut model, line, below, &mut scratch);
@@ -403,12 +409,12 @@ fn practise_line(
     scratch: &mut Scratch,
 ) {
     let trimmed = text.trim();
-    let mut cut = if rng.next_u32() % 2 == 0 { 0 } else { (rng.next_u64() % trimmed.len() as u64) as usize };
+    let mut cut = if rng.next_u32().is_multiple_of(2) { 0 } else { (rng.next_u64() % trimmed.len() as u64) as usize };
     while !trimmed.is_char_boundary(cut) {
         cut -= 1;
     }
     let before = Before::read(&trimmed[..cut], &mut model.lexicon);
     let indentation = if cut == 0 { page.next_indentation(&model.lexicon) } else { line.indentation };
-    let lines = page.complete(model, indentation, &before, below, scratch);
+    let lines = page.complete(model, indentation, &before, below, THOROUGH, scratch);
     Page::learn_ranking(model, &lines, &trimmed[cut..]);
 }

@@ -1,0 +1,174 @@
+//! The commands over the index of a repository: `search`, `symbols`, `map`, `complete --copying`, `lsp`, `stats`.
+
+mod common;
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    process::{ChildStdin, ChildStdout, Stdio},
+};
+
+use common::Sandbox;
+use expect_test::expect;
+use serde_json::{Value, json};
+
+const LEDGER: &str = "\"\"\"A ledger of accounts.\"\"\"
+
+from store import open_store
+
+
+class Ledger:
+    \"\"\"Keeps entries.\"\"\"
+
+    def __init__(self, path):
+        self.store = open_store(path, mode='append', sync=True)
+
+    def post_entry(self, account, amount):
+        self.store.write_record(account, amount, currency='EUR')
+";
+const STORE: &str = "\"\"\"Where entries lie.\"\"\"
+
+
+def open_store(path, mode, sync):
+    \"\"\"Opens a store.\"\"\"
+    return Store(path, mode, sync)
+
+
+class Store:
+    def write_record(self, account, amount, currency):
+        raise NotImplementedError
+";
+
+fn project() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.write("project/ledger.py", LEDGER);
+    sandbox.write("project/store.py", STORE);
+    sandbox.write("project/LICENSE", include_str!("../../../LICENSE-MIT"));
+    sandbox
+}
+
+fn index_is_said(text: &str) -> String {
+    // How long it took is not what is tested.
+    text.lines().filter(|line| !line.contains("index")).map(|line| format!("{line}\n")).collect()
+}
+
+#[test]
+fn the_repository_is_searched() {
+    let sandbox = project();
+    let mut outcomes = String::new();
+    for arguments in [
+        "search write_record --repository project",
+        "search /sync=\\w+/ --repository project",
+        "search nothing_like_it --repository project",
+        "symbols opst --repository project",
+        "symbols open_store --references --repository project",
+        "map --tokens 60 --repository project",
+    ] {
+        let shown = index_is_said(&sandbox.outcome(&mut sandbox.prentice(arguments)));
+        outcomes += &format!("$ prentice {arguments}\n{shown}\n");
+    }
+    expect![[r#""#]].assert_eq(&outcomes);
+    assert!(sandbox.path("project/.prentice/index/index.json").exists());
+    assert_eq!(fs::read_to_string(sandbox.path("project/.prentice/.gitignore")).unwrap(), "*\n");
+}
+
+#[test]
+fn what_cannot_be_asked_is_said() {
+    let sandbox = project();
+    let mut outcomes = String::new();
+    for arguments in [
+        "search /( --repository project",
+        "search \" --repository project",
+        "search x --repository nowhere",
+        "map --focus nowhere.py --repository project",
+        "stats --repository project",
+        "lsp --threshold 2",
+        "complete project/ledger.py:99 --copying",
+        "complete project/ledger.py:1 --copying --model run",
+    ] {
+        let shown = index_is_said(&sandbox.outcome(&mut sandbox.prentice(arguments)));
+        outcomes += &format!("$ prentice {arguments}\n{shown}\n");
+    }
+    expect![[r#""#]].assert_eq(&outcomes);
+}
+
+#[test]
+fn a_damaged_index_is_made_anew_and_said_once() {
+    let sandbox = project();
+    sandbox.summary("search ledger --repository project");
+    fs::write(sandbox.path("project/.prentice/index/index.json"), "{").unwrap();
+    let mut search = sandbox.prentice("search open_store --repository project");
+    let said = sandbox.outcome(&mut search);
+    assert!(said.contains("warning: the index is built anew: <dir>/project/.prentice/index/index.json is damaged"), "{said}");
+    assert!(said.contains("store.py"), "{said}");
+    assert!(!sandbox.outcome(&mut search).contains("warning"), "it is mended");
+}
+
+#[test]
+fn completions_are_copied_and_cited() {
+    let sandbox = project();
+    sandbox.write(
+        "project/other.py",
+        "from store import open_store\n\n\nclass Other:\n    def __init__(self, path):\n        self.store = open_s\n",
+    );
+    let summary = sandbox.summary("complete project/other.py:6 --copying");
+    let best = &summary["completions"][0];
+    assert_eq!(best["text"], "tore(path, mode='append', sync=True)");
+    assert_eq!(best["citations"][0]["path"], "ledger.py");
+    assert_eq!(best["citations"][0]["line"], 10);
+    assert_eq!(best["citations"][0]["licence"], "MIT");
+    assert_eq!(best["citations"][0]["commit"], Value::Null, "there is no git here");
+}
+
+/// The next message of the server.
+fn receive(stream: &mut BufReader<ChildStdout>) -> Value {
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        stream.read_line(&mut line).unwrap();
+        match line.trim_end().split_once(": ") {
+            Some((name, value)) if name.eq_ignore_ascii_case("content-length") => length = value.parse().unwrap(),
+            Some(_) => {}
+            None => break,
+        }
+    }
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).unwrap();
+    serde_json::from_slice(&body).unwrap()
+}
+
+#[test]
+fn an_editor_is_served() {
+    let sandbox = project();
+    let mut child = sandbox.prentice("lsp --repository project").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let mut output = BufReader::new(child.stdout.take().unwrap());
+    let send = |input: &mut ChildStdin, message: Value| {
+        let body = message.to_string();
+        write!(input, "Content-Length: {}\r\n\r\n{body}", body.len()).unwrap();
+        input.flush().unwrap();
+    };
+    let mut ask = |id: u32, method: &str, params: Value| {
+        send(&mut input, json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}));
+        loop {
+            let message = receive(&mut output);
+            if message["id"] == id && message.get("method").is_none() {
+                break message["result"].clone();
+            }
+        }
+    };
+    let root = format!("file://{}", sandbox.path("project").display());
+    let answer = ask(1, "initialize", json!({"rootUri": root, "capabilities": {}}));
+    assert_eq!(answer["serverInfo"]["name"], "prentice");
+    // The index is made beside the session.
+    let found = (2..200).find_map(|id| {
+        let found = ask(id, "workspace/symbol", json!({"query": "open_store"}));
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        found.as_array().filter(|found| !found.is_empty()).cloned()
+    });
+    assert!(found.expect("the index is made")[0]["location"]["uri"].as_str().unwrap().ends_with("store.py"));
+    ask(200, "shutdown", Value::Null);
+    send(&mut input, json!({"jsonrpc": "2.0", "method": "exit"}));
+    drop(input);
+    assert!(child.wait().unwrap().success());
+}
