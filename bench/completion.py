@@ -10,6 +10,7 @@ The program is started as an editor starts it, over pipes. Measured are:
   completion after each; time from sending the change to the answer, percentiles;
 - **saving**: from `didSave` of a file with a new function to the moment when `workspace/symbol` finds it;
 - **search**: `prentice search` is measured inside by `cargo run --example measure -p prentice-index`;
+- **a storm** of random edits, requests and cancellations: every request is answered, and documents stay what they are;
 - **memory** of the server (resident), and the index's size beside the source's.
 
 Only the standard library is used. *Not* covered: an editor's own time.
@@ -102,11 +103,75 @@ def opening(program, root, known):
     return time.perf_counter() - started, server
 
 
+def storm(server, files, minutes, chance):
+    """Random edits, requests and cancellations: every request is answered, and nothing of an older text is."""
+    open_files = {path.as_uri(): path.read_text(errors="replace").split("\n") for path in files[:8]}
+    versions = {}
+    for uri, lines in open_files.items():
+        versions[uri] = 1
+        server.notify("textDocument/didOpen", {"textDocument": {"uri": uri, "languageId": "x", "version": 1, "text": "\n".join(lines)}})
+    before, asked, answered, wrong = server.resident(), set(), 0, 0
+    end = time.monotonic() + 60 * minutes
+    while time.monotonic() < end or asked:
+        if time.monotonic() < end:
+            uri = chance.choice(list(open_files))
+            lines = open_files[uri]
+            number = chance.randrange(len(lines))
+            column = chance.randrange(len(lines[number].encode()) + 1) if lines[number].isascii() else 0
+            kind = chance.random()
+            text = chance.choice(["self.", "let x = ", "return ", ")", "\n", "fn f() {\n", "é🦀", " "])
+            if kind < 0.3:
+                text = ""
+                stop = min(len(lines[number]), column + 5) if lines[number].isascii() else column
+            else:
+                stop = column
+            head, tail = lines[number][:column], lines[number][stop:]
+            lines[number : number + 1] = (head + text + tail).split("\n")
+            if len(lines) > 4000:
+                lines[4000:] = []
+                versions[uri] += 1
+                server.notify("textDocument/didChange", {"textDocument": {"uri": uri, "version": versions[uri]}, "contentChanges": [{"text": "\n".join(lines)}]})
+            else:
+                versions[uri] += 1
+                change = {"range": {"start": {"line": number, "character": column}, "end": {"line": number, "character": stop}}, "text": text}
+                server.notify("textDocument/didChange", {"textDocument": {"uri": uri, "version": versions[uri]}, "contentChanges": [change]})
+            if kind > 0.4:
+                server.number += 1
+                asked.add(server.number)
+                method, extra = ("textDocument/inlineCompletion", {"context": {"triggerKind": 2}}) if kind < 0.9 else ("textDocument/definition", {})
+                server.send({"id": server.number, "method": method, "params": {"textDocument": {"uri": uri}, "position": {"line": number, "character": column}, **extra}})
+                if kind > 0.85:
+                    server.notify("$/cancelRequest", {"id": server.number})
+        while True:
+            try:
+                answer = server.answers.get(timeout=30 if time.monotonic() >= end else 0.002)
+            except queue.Empty:
+                break
+            asked.discard(answer["id"])
+            answered += 1
+            if not asked and time.monotonic() >= end:
+                break
+        if time.monotonic() >= end + 60:
+            break
+    # What the server holds is what we hold: every line is found where it is, and no more.
+    for uri, lines in open_files.items():
+        marker = f"zz_storm_{abs(hash(uri))}"
+        last = {"line": len(lines) - 1, "character": len(lines[-1].encode())}
+        versions[uri] += 1
+        server.notify("textDocument/didChange", {"textDocument": {"uri": uri, "version": versions[uri]}, "contentChanges": [{"range": {"start": last, "end": last}, "text": f"\n\nstruct {marker} {{}}\n"}]})
+        found = server.request("textDocument/documentSymbol", {"textDocument": {"uri": uri}}) or []
+        expected = len(lines) + 1
+        named = [one for one in found if one["name"] == marker]
+        wrong += bool(named) and named[0]["selectionRange"]["start"]["line"] != expected
+    return {"storm_minutes": minutes, "storm_answers": answered, "storm_unanswered": len(asked), "storm_wrong": wrong, "storm_growth_mib": server.resident() - before}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repo", type=pathlib.Path, default=ROOT, help="a working tree; it is copied")
     parser.add_argument("--requests", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--storm", type=float, default=0.5, metavar="MINUTES", help="of random edits at the end")
     parser.add_argument("--prentice", default=str(pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release" / "prentice"))
     options = parser.parse_args()
     chance = random.Random(options.seed)
@@ -164,6 +229,7 @@ def main():
                 pass
             saves.append(1e3 * (time.perf_counter() - started))
         resident = server.resident()
+        stormy = storm(server, files, options.storm, chance)
         server.close()
     result = {
         "files": len(files),
@@ -179,6 +245,7 @@ def main():
         "completion_p99_ms": percentile(latencies, 0.99),
         "save_median_ms": statistics.median(saves),
         "save_worst_ms": max(saves),
+        **stormy,
     }
     for name, value in result.items():
         print(f"{name:20} {value:10.2f}" if isinstance(value, float) else f"{name:20} {value:10}")

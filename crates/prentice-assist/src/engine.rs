@@ -248,6 +248,10 @@ impl Engine {
             completion.text.push_str(&indent);
             completion.text.push_str(&next.text);
             completion.confidence *= next.confidence;
+            // The block that was begun is complete.
+            if here < indentation {
+                break;
+            }
             line = format!("{indent}{}", next.text);
         }
         sheet.page.truncate(start);
@@ -420,7 +424,7 @@ impl<'a> At<'a> {
         let indented = |text: &'a str| {
             text.lines().take(400).map(|line| split_indentation(line).0).find(|indentation| !indentation.is_empty())
         };
-        match indented(self.above).or_else(|| indented(self.below)) {
+        match indented(self.before).or_else(|| indented(self.above)).or_else(|| indented(self.below)) {
             Some(indentation) if indentation.starts_with('\t') => "\t",
             Some(indentation) if indentation.len() == 2 => "  ",
             _ => "    ",

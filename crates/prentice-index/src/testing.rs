@@ -110,7 +110,7 @@ pub(crate) fn outline(text: &str) -> Outline {
         let names = name.map(|name| ImportedName { name, alias: get("alias") }).into_iter().collect();
         let range = found.get(0).unwrap().range();
         taken.push(range.clone());
-        outline.imports.push(Import { module, names, range });
+        outline.imports.push(Import { module, alias: None, names, range });
     }
     for found in DEFINITIONS.captures_iter(text) {
         let inside = !found[1].is_empty();

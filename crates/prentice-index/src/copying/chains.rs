@@ -100,3 +100,28 @@ impl Chains {
 fn slot(context: usize, hash: u32, bits: u32) -> usize {
     context << bits | (hash >> (32 - bits)) as usize
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_latest_come_first_and_can_be_taken_back() {
+        let mut chains = Chains::default();
+        let contexts = |hash: u32| [hash; CONTEXTS];
+        // More than the first table of heads holds, so that it grows in between.
+        for position in 0..3000u32 {
+            chains.push(&contexts(1 + (position % 7)), position, 10_000 + position);
+        }
+        let latest = |chains: &Chains, hash: u32| chains.successors(0, hash).take(3).collect::<Vec<_>>();
+        assert_eq!(latest(&chains, 1), [2996, 2989, 2982]);
+        assert_eq!(chains.successors(FIRST_ABSTRACT, 2).next(), Some(12_997));
+        assert_eq!(chains.successors(0, ABSENT).next(), None);
+        assert_eq!(chains.successors(0, 99).next(), None);
+        chains.truncate(100);
+        assert_eq!(chains.len(), 100);
+        assert_eq!(latest(&chains, 1), [98, 91, 84]);
+        chains.push(&contexts(1), 7, 7);
+        assert_eq!(latest(&chains, 1), [7, 98, 91]);
+    }
+}

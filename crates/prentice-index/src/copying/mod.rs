@@ -337,10 +337,15 @@ impl Page {
 pub fn practise(sources: &[Source], weights: (Mixture, Reranker), most: usize, seed: Seed) -> (Mixture, Reranker) {
     let mut rng = seed.derive("practice", 0).rng();
     let mut kept = Vec::new();
+    let mut added = Vec::new();
     let mut practice: Vec<(usize, Vec<bool>)> = Vec::new();
     for (index, source) in sources.iter().enumerate() {
-        if !rng.next_u32().is_multiple_of(6) {
-            kept.push(source.text.to_owned());
+        let role = rng.next_u32() % 12;
+        if role >= 2 {
+            // Some files count as added lately, as a whole.
+            let is_added = role < 4;
+            kept.push(if is_added { String::new() } else { source.text.to_owned() });
+            added.extend(is_added.then_some(index));
             continue;
         }
         let lines: Vec<&str> = source.text.lines().collect();
@@ -362,6 +367,15 @@ pub fn practise(sources: &[Source], weights: (Mixture, Reranker), most: usize, s
     let shown: Vec<Source> =
         sources.iter().zip(&kept).map(|(source, text)| Source { path: source.path, text }).collect();
     let mut model = CopyingModel::build(&shown, weights.0, weights.1);
+    for index in added {
+        let lines = read_lines(sources[index].text, &mut model.lexicon);
+        let mut page = Page::new(sources[index].path);
+        for (number, line) in lines.iter().enumerate() {
+            let next = lines[number + 1..].iter().find(|next| !next.symbols.is_empty());
+            let notes = page.push(line, next, &model.lexicon);
+            model.add(&notes);
+        }
+    }
     for index in (1..practice.len()).rev() {
         practice.swap(index, (rng.next_u64() % (index as u64 + 1)) as usize);
     }
@@ -372,6 +386,7 @@ pub fn practise(sources: &[Source], weights: (Mixture, Reranker), most: usize, s
         let lines = read_lines(source.text, &mut model.lexicon);
         let text: Vec<&str> = source.text.lines().collect();
         let mut page = Page::new(source.path);
+        let mut notes = Vec::new();
         for (number, line) in lines.iter().enumerate() {
             if line.symbols.is_empty() {
                 continue;
@@ -389,8 +404,13 @@ pub fn practise(sources: &[Source], weights: (Mixture, Reranker), most: usize, s
                 learnt += line.symbols.len();
             }
             let next = lines[number + 1..].iter().find(|next| !next.symbols.is_empty());
-            page.push(line, next, &model.lexicon);
+            let more = page.push(line, next, &model.lexicon);
+            if hidden[number] {
+                notes.extend(more);
+            }
         }
+        // What was hidden counts as added from here on.
+        model.add(&notes);
         if learnt >= most {
             break;
         }

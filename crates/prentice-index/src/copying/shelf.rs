@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::{
     lexicon::Symbol,
-    state::{ABSENT, CONTEXTS, FIRST_ABSTRACT, FIRST_STRUCTURE, ORDERS, ABSTRACT_ORDERS, State},
+    state::{ABSENT, ABSTRACT_ORDERS, CONTEXTS, FIRST_ABSTRACT, FIRST_STRUCTURE, ORDERS, State},
 };
 
 /// All occurrences of all contexts in the repository.
@@ -228,3 +228,56 @@ impl Hashed {
     }
 }
 
+
+#[cfg(test)]
+mod tests {
+    use prentice_base::Seed;
+    use rand::Rng as _;
+
+    use super::*;
+
+    /// What a shelf finds is what looking at every position finds.
+    #[test]
+    fn every_occurrence_is_found() {
+        for case in 0..20 {
+            let mut rng = Seed(3).derive("text", case).rng();
+            let text: Vec<u32> = (0..400).map(|_| rng.next_u32() % 4).collect();
+            let suffixes = Suffixes::build(text.clone(), 24);
+            for at in 24..text.len() {
+                let history: Vec<u32> = (1..=24).map(|back| text[at - back]).collect();
+                let mut found = [Found::default(); ORDERS.len()];
+                suffixes.find(&history, &ORDERS, &mut found);
+                for (order, found) in ORDERS.iter().zip(found) {
+                    // Before the text stand zeros.
+                    let before = |place: usize, back: usize| place.checked_sub(back).map_or(0, |index| text[index]);
+                    let mut expected: Vec<u32> = (1..text.len())
+                        .filter(|place| (1..=*order).all(|back| before(*place, back) == history[back - 1]))
+                        .map(|place| text[place])
+                        .collect();
+                    let mut successors = suffixes.successors[found.start as usize..found.end as usize].to_vec();
+                    expected.sort_unstable();
+                    successors.sort_unstable();
+                    assert_eq!(successors, expected, "order {order} at {at}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn hashed_contexts_keep_the_order_of_the_text() {
+        let mut rng = Seed(4).derive("hashes", 0).rng();
+        // Hashes spread over all bits, many of them several times; some positions have no such context.
+        let kinds: Vec<u32> = (0..200).map(|_| rng.next_u32().max(1)).collect();
+        let hashes: Vec<u32> = (0..5000)
+            .map(|_| if rng.next_u32().is_multiple_of(5) { ABSENT } else { kinds[rng.next_u32() as usize % 200] })
+            .collect();
+        let symbols: Vec<u32> = (0..5000).collect();
+        let hashed = Hashed::build(&hashes, &symbols);
+        for kind in kinds {
+            let found = hashed.find(kind);
+            let expected: Vec<u32> = (0..5000).filter(|at| hashes[*at as usize] == kind).collect();
+            assert_eq!(hashed.successors[found.start as usize..found.end as usize], expected);
+        }
+        assert_eq!(Hashed::build(&[], &[]).find(7).len(), 0);
+    }
+}
