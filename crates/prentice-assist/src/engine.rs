@@ -174,12 +174,8 @@ impl Engine {
                 break;
             }
             let Some(text) = place.fits(&line) else { continue };
-            let mut completion = Completion {
-                text,
-                replace: offset..offset,
-                confidence: line.confidence,
-                citations: Vec::new(),
-            };
+            let mut completion =
+                Completion { text, replace: offset..offset, confidence: line.confidence, citations: Vec::new() };
             if completions.is_empty() && place.after.trim().is_empty() && !cancelled.load(Ordering::Relaxed) {
                 self.go_on(sheet, &place, own, indentation, &mut completion, cancelled, &mut scratch);
             }
@@ -359,7 +355,9 @@ impl Engine {
     }
 
     fn word_at(text: &str, offset: usize) -> Option<Range<usize>> {
-        let start = text[..offset].rfind(|c| !is_word(c)).map_or(0, |at| at + text[at..].chars().next().map_or(1, char::len_utf8));
+        let start = text[..offset]
+            .rfind(|c| !is_word(c))
+            .map_or(0, |at| at + text[at..].chars().next().map_or(1, char::len_utf8));
         let end = text[offset..].find(|c| !is_word(c)).map_or(text.len(), |at| offset + at);
         (start < end).then_some(start..end)
     }
@@ -507,8 +505,12 @@ impl Backend for Engine {
             .as_ref()
             .and_then(|outline| outline.references.iter().find(|reference| reference.range == word))
             .map_or(ReferenceKind::Other, |reference| reference.kind);
-        let mention =
-            Mention { path: cursor.path, name: &cursor.text[word.clone()], qualifier: qualifier(cursor.text, word.start), kind };
+        let mention = Mention {
+            path: cursor.path,
+            name: &cursor.text[word.clone()],
+            qualifier: qualifier(cursor.text, word.start),
+            kind,
+        };
         let index = read(&self.index);
         let hits = index.symbols().resolve(&mention);
         let best = hits.first().map_or(0, |hit| hit.score);
@@ -563,7 +565,8 @@ impl Backend for Engine {
         let last = (line + AROUND).min(starts.len() - 1);
         let begin = starts[first];
         let end = starts.get(last + 1).copied().unwrap_or(text.len());
-        let options = CiteOptions { near: Some(cursor.path), exclude: Some((cursor.path, first + 1..last + 2)), least: 0 };
+        let options =
+            CiteOptions { near: Some(cursor.path), exclude: Some((cursor.path, first + 1..last + 2)), least: 0 };
         let matches = read(&self.cite).cite(&text[begin..end], &options);
         let found = matches.into_iter().find(|found| found.span.contains(&(cursor.offset - begin)))?;
         let span = found.span.start + begin..found.span.end + begin;
@@ -578,6 +581,7 @@ impl Backend for Engine {
 /// What is written before a name: `Parser` of `Parser::new`.
 fn qualifier(text: &str, start: usize) -> Option<&str> {
     let before = text[..start].strip_suffix("::").or_else(|| text[..start].strip_suffix('.'))?;
-    let begin = before.rfind(|c| !is_word(c)).map_or(0, |at| at + before[at..].chars().next().map_or(1, char::len_utf8));
+    let begin =
+        before.rfind(|c| !is_word(c)).map_or(0, |at| at + before[at..].chars().next().map_or(1, char::len_utf8));
     (begin < before.len()).then(|| &before[begin..])
 }

@@ -69,13 +69,15 @@ fn stands(citation: &Citation, text: &str) -> bool {
     let rest: String = lines.map(squeezed).collect();
     let first = squeezed(first);
     let copied = squeezed(&text[citation.span.clone()]);
-    (0..first.len()).any(|start| first.is_char_boundary(start) && format!("{}{rest}", &first[start..]).starts_with(&copied))
+    (0..first.len())
+        .any(|start| first.is_char_boundary(start) && format!("{}{rest}", &first[start..]).starts_with(&copied))
 }
 
 #[test]
 fn every_copied_span_of_a_thousand_completions_is_where_it_is_cited() {
     let files = sources(&["prentice-base", "prentice-corpus", "prentice-tokens", "prentice-eval"]);
-    let engine = engine(files.clone(), EngineOptions { threshold: 0.0, go_on: 0.5, lines: 4, ..EngineOptions::default() });
+    let engine =
+        engine(files.clone(), EngineOptions { threshold: 0.0, go_on: 0.5, lines: 4, ..EngineOptions::default() });
     let mut rng = Seed(11).derive("places", 0).rng();
     let (mut completions, mut spans) = (0, 0);
     while completions < 1000 {
@@ -102,18 +104,19 @@ fn every_copied_span_of_a_thousand_completions_is_where_it_is_cited() {
 #[test]
 fn completions_fit_their_place() {
     let text = "fn f(items: &[Item]) -> usize {\n    let total = items.iter().map(Item::weight).sum();\n    total\n}\n";
-    let engine = engine(vec![file("src/a.rs", text), file("src/b.rs", &text.replace("fn f", "fn g"))], EngineOptions {
-        threshold: 0.05,
-        lines: 1,
-        ..EngineOptions::default()
-    });
+    let engine = engine(
+        vec![file("src/a.rs", text), file("src/b.rs", &text.replace("fn f", "fn g"))],
+        EngineOptions { threshold: 0.05, lines: 1, ..EngineOptions::default() },
+    );
     let first = |marked: &str| ask(&engine, "src/new.rs", marked).into_iter().next().map(|completion| completion.text);
     assert_eq!(first("fn h() {\n    let total = items.it‸").as_deref(), Some("er().map(Item::weight).sum();"));
     // What stands after the cursor is not written twice.
     assert_eq!(first("fn h() {\n    let total = items.it‸ + 1;").as_deref(), None);
     assert_eq!(first("fn h() {\n    let total = items.it‸.sum();").as_deref(), Some("er().map(Item::weight)"));
     // A document keeps its line ends.
-    let whole = first("fn h(items: &[Item]) -> usize {\r\n    let total = items.iter().map(Item::weight).sum();\r\n    ‸").expect("there is one");
+    let whole =
+        first("fn h(items: &[Item]) -> usize {\r\n    let total = items.iter().map(Item::weight).sum();\r\n    ‸")
+            .expect("there is one");
     assert!(whole.starts_with("total"), "{whole:?}");
     assert!(ask(&engine, "src/new.rs", "‸").iter().all(|completion| completion.confidence >= 0.05));
 }

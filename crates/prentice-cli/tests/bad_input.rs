@@ -354,6 +354,7 @@ fn arguments_that_leave_nothing_to_do() {
         $ prentice complete tree/module_0.py:1
         error: there is no model here: no .prentice/quickstart in this directory or above
         hint: run `prentice quickstart` first, or give --model DIR
+        hint: `--copying` completes from the repository alone, with citations, and needs no model
         exit code 2
 
         $ prentice complete nowhere.py:1

@@ -16,7 +16,7 @@ fn one_command_then_all_others() {
     sandbox.tree("tree", 12);
     let summary = sandbox.summary(QUICKSTART);
     let keys: Vec<&str> = summary.as_object().unwrap().keys().map(String::as_str).collect();
-    expect!["event bits_per_byte unigram_bits_per_byte top1 fim_exact_match fim_exact_match_copy fim_edit_similarity fim_edit_similarity_copy tokens_per_second parameters steps tokens seconds planned_memory_bytes peak_memory_bytes execution learning report model corpus reused"].assert_eq(&keys.join(" "));
+    expect!["event bits_per_byte unigram_bits_per_byte top1 fim_exact_match fim_exact_match_copy fim_edit_similarity fim_edit_similarity_copy tokens_per_second parameters steps tokens seconds planned_memory_bytes peak_memory_bytes execution learning report model corpus reused copied"].assert_eq(&keys.join(" "));
     let number = |key: &str| summary[key].as_f64().unwrap();
     assert!(number("bits_per_byte") > 0.0 && number("bits_per_byte") < 8.0, "{summary}");
     assert!(number("tokens_per_second") > 0.0 && number("steps") >= 1.0);

@@ -67,7 +67,52 @@ fn the_repository_is_searched() {
         let shown = index_is_said(&sandbox.outcome(&mut sandbox.prentice(arguments)));
         outcomes += &format!("$ prentice {arguments}\n{shown}\n");
     }
-    expect![[r#""#]].assert_eq(&outcomes);
+    expect![[r#"
+        $ prentice search write_record --repository project
+        store.py:1-11
+              10      def write_record(self, account, amount, currency):
+        ledger.py:1-13
+              13          self.store.write_record(account, amount, currency='EUR')
+        exit code 0
+
+        $ prentice search /sync=\w+/ --repository project
+        ledger.py:1-13
+              10          self.store = open_store(path, mode='append', sync=True)
+        exit code 0
+
+        $ prentice search nothing_like_it --repository project
+        nothing found
+        exit code 0
+
+        $ prentice symbols opst --repository project
+        Name        Kind      Place
+        ──────────  ────────  ──────────
+        open_store  function  store.py:4
+        exit code 0
+
+        $ prentice symbols open_store --references --repository project
+        ledger.py:3  from store import open_store
+        ledger.py:10  self.store = open_store(path, mode='append', sync=True)
+        exit code 0
+
+        $ prentice map --tokens 60 --repository project
+        ledger.py:
+        ⋮
+        │class Ledger:
+        ⋮
+        │    def __init__(self, path):
+        ⋮
+
+        store.py:
+        ⋮
+        │def open_store(path, mode, sync):
+        ⋮
+        │class Store:
+        │    def write_record(self, account, amount, currency):
+        ⋮
+        exit code 0
+
+    "#]].assert_eq(&outcomes);
     assert!(sandbox.path("project/.prentice/index/index.json").exists());
     assert_eq!(fs::read_to_string(sandbox.path("project/.prentice/.gitignore")).unwrap(), "*\n");
 }
@@ -89,7 +134,50 @@ fn what_cannot_be_asked_is_said() {
         let shown = index_is_said(&sandbox.outcome(&mut sandbox.prentice(arguments)));
         outcomes += &format!("$ prentice {arguments}\n{shown}\n");
     }
-    expect![[r#""#]].assert_eq(&outcomes);
+    expect![[r#"
+        $ prentice search /( --repository project
+        error: the regular expression that opens at column 1 does not close
+        hint: close it by `/`, or put the text in quotes to find a slash itself
+        exit code 2
+
+        $ prentice search " --repository project
+        error: the quote that opens at column 1 does not close
+        hint: close it by `"`; a quote within is written `\"`
+        exit code 2
+
+        $ prentice search x --repository nowhere
+        error: No such file or directory (os error 2)
+        hint: check the spelling; a relative path starts at the current directory
+        exit code 2
+
+        $ prentice map --focus nowhere.py --repository project
+        hint: paths are relative to the repository's top directory, as `prentice search` shows them
+        exit code 2
+
+        $ prentice stats --repository project
+        error: <dir>/project/.prentice/completions.jsonl does not exist: no completion was offered yet
+        hint: set up your editor as the directory editors/ of Prentice's source shows, and write something
+        exit code 2
+
+        $ prentice lsp --threshold 2
+        error: --threshold 2 is no probability
+        hint: give a number from 0 (always offer something) to 1
+        exit code 2
+
+        $ prentice complete project/ledger.py:99 --copying
+        error: project/ledger.py has no line 99: it has 14
+        hint: write FILE:LINE or FILE:LINE:COLUMN, counted from 1, such as src/main.rs:12:9
+        exit code 2
+
+        $ prentice complete project/ledger.py:1 --copying --model run
+        error: the argument '--copying' cannot be used with '--model <DIR>'
+
+        Usage: prentice complete --copying <PLACE>
+
+        For more information, try '--help'.
+        exit code 2
+
+    "#]].assert_eq(&outcomes);
 }
 
 #[test]
@@ -99,7 +187,10 @@ fn a_damaged_index_is_made_anew_and_said_once() {
     fs::write(sandbox.path("project/.prentice/index/index.json"), "{").unwrap();
     let mut search = sandbox.prentice("search open_store --repository project");
     let said = sandbox.outcome(&mut search);
-    assert!(said.contains("warning: the index is built anew: <dir>/project/.prentice/index/index.json is damaged"), "{said}");
+    assert!(
+        said.contains("warning: the index is built anew: <dir>/project/.prentice/index/index.json is damaged"),
+        "{said}"
+    );
     assert!(said.contains("store.py"), "{said}");
     assert!(!sandbox.outcome(&mut search).contains("warning"), "it is mended");
 }
@@ -140,7 +231,8 @@ fn receive(stream: &mut BufReader<ChildStdout>) -> Value {
 #[test]
 fn an_editor_is_served() {
     let sandbox = project();
-    let mut child = sandbox.prentice("lsp --repository project").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut child =
+        sandbox.prentice("lsp --repository project").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut input = child.stdin.take().unwrap();
     let mut output = BufReader::new(child.stdout.take().unwrap());
     let send = |input: &mut ChildStdin, message: Value| {

@@ -127,7 +127,8 @@ impl RepositoryIndex {
         self.text.compact();
         self.symbols.compact();
         let empty = || (TextSegmentBuilder::new().finish(), SymbolSegmentBuilder::new().finish());
-        let text = self.text.segments().next().map_or_else(|| empty().0.bytes().clone(), |segment| segment.bytes().clone());
+        let text =
+            self.text.segments().next().map_or_else(|| empty().0.bytes().clone(), |segment| segment.bytes().clone());
         let symbols =
             self.symbols.segments().next().map_or_else(|| empty().1.bytes().clone(), |segment| segment.bytes().clone());
         let contents = Contents {
@@ -243,8 +244,7 @@ fn segments(files: &[&RepositoryFile]) -> (TextSegment, SymbolSegment) {
 
 /// What a file defines, and its chunks.
 fn parse(file: &RepositoryFile) -> (Outline, Vec<ChunkSpan>) {
-    let (outline, chunks) =
-        prentice_syntax::read(Language::of_path(&file.path), &file.text, &ChunkOptions::default());
+    let (outline, chunks) = prentice_syntax::read(Language::of_path(&file.path), &file.text, &ChunkOptions::default());
     let span = |chunk: prentice_syntax::Chunk| ChunkSpan {
         first_line: chunk.first_line,
         last_line: chunk.last_line,
@@ -274,7 +274,11 @@ fn stored(directory: &Path) -> Result<Option<(Contents, TextSegment, SymbolSegme
         // SAFETY: segments are never written to, only replaced by other files; who cuts one off while it is mapped harms
         // this process, which nothing on this system can prevent.
         let bytes = unsafe { memmap2::Mmap::map(&file) }.map_err(|error| format!("{}: {error}", path.display()))?;
-        if ContentHash::of(&bytes) == digest { Ok(SharedBytes::new(bytes)) } else { Err(format!("{} is damaged", path.display())) }
+        if ContentHash::of(&bytes) == digest {
+            Ok(SharedBytes::new(bytes))
+        } else {
+            Err(format!("{} is damaged", path.display()))
+        }
     };
     let text = TextSegment::open(map("text", contents.text)?).map_err(|error| error.to_string())?;
     let symbols = SymbolSegment::open(map("symbols", contents.symbols)?).map_err(|error| error.to_string())?;

@@ -103,8 +103,9 @@ fn added_lines_are_remembered() {
 
 #[test]
 fn threads_decide_nothing() {
-    let texts: Vec<String> =
-        (0..300).map(|number| format!("{READER}\nfn number_{number}() -> u32 {{\n    {number}\n}}\n{WRITER}")).collect();
+    let texts: Vec<String> = (0..300)
+        .map(|number| format!("{READER}\nfn number_{number}() -> u32 {{\n    {number}\n}}\n{WRITER}"))
+        .collect();
     let paths: Vec<String> = (0..300).map(|number| format!("src/{number}.rs")).collect();
     let sources: Vec<Source> = paths.iter().zip(&texts).map(|(path, text)| Source { path, text }).collect();
     let answers = [1, 3].map(|threads| {
@@ -119,7 +120,16 @@ fn threads_decide_nothing() {
 #[test]
 fn strange_text_is_borne() {
     let long = "x".repeat(100_000);
-    let texts = ["", "\n\n\n", "\u{feff}let a = 1;\r\n\tb\r\n", "\0\u{1}\u{7f}", "ß∆ 漢字 = \"🦀\"", &long, "((((((((((((((((((((", "}}}}"];
+    let texts = [
+        "",
+        "\n\n\n",
+        "\u{feff}let a = 1;\r\n\tb\r\n",
+        "\0\u{1}\u{7f}",
+        "ß∆ 漢字 = \"🦀\"",
+        &long,
+        "((((((((((((((((((((",
+        "}}}}",
+    ];
     let sources: Vec<Source> = texts.iter().map(|text| Source { path: "a.rs", text }).collect();
     let mut model = CopyingModel::with_default_weights(&sources);
     for text in texts {
@@ -129,5 +139,8 @@ fn strange_text_is_borne() {
             page.complete(&model, 0, &before, None, THOROUGH, &mut Scratch::default());
         }
     }
-    assert_eq!(complete(&mut CopyingModel::with_default_weights(&[]), "let x‸").map(|(text, _)| text).as_deref().unwrap_or(""), "");
+    assert_eq!(
+        complete(&mut CopyingModel::with_default_weights(&[]), "let x‸").map(|(text, _)| text).as_deref().unwrap_or(""),
+        ""
+    );
 }

@@ -19,7 +19,11 @@ fn file(path: &str, text: &str) -> RepositoryFile {
 }
 
 fn files() -> Vec<RepositoryFile> {
-    (0..20).map(|number| file(&format!("src/file_{number}.rs"), &format!("pub fn item_{number}() -> u32 {{\n    {number}\n}}\n"))).collect()
+    (0..20)
+        .map(|number| {
+            file(&format!("src/file_{number}.rs"), &format!("pub fn item_{number}() -> u32 {{\n    {number}\n}}\n"))
+        })
+        .collect()
 }
 
 fn found(index: &RepositoryIndex, query: &str) -> Vec<String> {

@@ -358,7 +358,8 @@ impl<'a, F: FnMut(&Record)> Replay<'a, F> {
         }
         files.sort_unstable();
         let sources: Vec<Source> = files.iter().map(|(path, text)| Source { path, text }).collect();
-        let (mixture, reranker) = copying::practise(&sources, copying::weights::default(), options.practice, options.seed);
+        let (mixture, reranker) =
+            copying::practise(&sources, copying::weights::default(), options.practice, options.seed);
         let built = Instant::now();
         let model = CopyingModel::build(&sources, mixture, reranker);
         summary.build_seconds = built.elapsed().as_secs_f64();
@@ -493,8 +494,14 @@ impl<'a, F: FnMut(&Record)> Replay<'a, F> {
                     let margin = &line[..line.len() - line.trim_start().len()];
                     copying::read_line(margin, &mut self.model.lexicon).indentation
                 };
-                let found =
-                    page.complete(&self.model, indentation, &before, below.filter(|_| suffix), THOROUGH, &mut self.scratch);
+                let found = page.complete(
+                    &self.model,
+                    indentation,
+                    &before,
+                    below.filter(|_| suffix),
+                    THOROUGH,
+                    &mut self.scratch,
+                );
                 let searched = started.elapsed();
                 let before = &text[..start];
                 for &mode in &modes {

@@ -67,7 +67,11 @@ fn copy(session: &Session, place: &Place, text: &str, offset: usize) -> Result<(
         if number > 0 {
             shown.push('\n');
         }
-        let _ = writeln!(shown, "{}", if stdout_is_terminal() { visible(&completion.text) } else { completion.text.clone() });
+        let _ = writeln!(
+            shown,
+            "{}",
+            if stdout_is_terminal() { visible(&completion.text) } else { completion.text.clone() }
+        );
         let _ = writeln!(shown, "  {:.0} % sure", 100.0 * completion.confidence);
         for citation in &completion.citations {
             let licence = citation.licence.as_deref().unwrap_or("no licence found");

@@ -52,9 +52,7 @@ pub fn serve(session: &Session, arguments: Lsp) -> Result<(), CliError> {
         Ending::Exited { after_shutdown: false } => {
             Err(CliError::new(ErrorKind::TaskFailed, "the editor left without `shutdown`"))
         }
-        Ending::Disconnected | Ending::ParentExited => {
-            Err(CliError::new(ErrorKind::TaskFailed, "the editor is gone"))
-        }
+        Ending::Disconnected | Ending::ParentExited => Err(CliError::new(ErrorKind::TaskFailed, "the editor is gone")),
     }
 }
 
@@ -74,7 +72,10 @@ pub fn stats(session: &Session, arguments: Stats) -> Result<(), CliError> {
     let path = statistics_of(&repository::root_of(arguments.repository.as_deref()));
     if !path.exists() {
         let message = format!("{} does not exist: no completion was offered yet", path.display());
-        return Err(usage(message, "set up your editor as the directory editors/ of Prentice's source shows, and write something"));
+        return Err(usage(
+            message,
+            "set up your editor as the directory editors/ of Prentice's source shows, and write something",
+        ));
     }
     let statistics = summarise(&path).or_kind(ErrorKind::Environment)?;
     let row = |name: &str, counts: &Counts| {

@@ -108,7 +108,13 @@ pub fn files(session: &Session, root: &Path) -> Result<Vec<RepositoryFile>, CliE
         }
         let (digest, language) = (annotations.digest, annotations.language.clone());
         let path = document.file.strip_prefix(root).ok()?.to_str()?.to_owned();
-        Some(RepositoryFile { path, text: document.text?, digest, language, licence: licence(&document.provenance.licences) })
+        Some(RepositoryFile {
+            path,
+            text: document.text?,
+            digest,
+            language,
+            licence: licence(&document.provenance.licences),
+        })
     };
     Ok(scan.documents.into_iter().filter_map(file).collect())
 }
@@ -151,8 +157,11 @@ pub fn search(session: &Session, arguments: Search) -> Result<(), CliError> {
         .hits
         .iter()
         .map(|hit| {
-            let lines: Vec<Value> =
-                hit.lines.iter().map(|line| json!({"line": line.line, "text": line.text, "spans": line.spans})).collect();
+            let lines: Vec<Value> = hit
+                .lines
+                .iter()
+                .map(|line| json!({"line": line.line, "text": line.text, "spans": line.spans}))
+                .collect();
             json!({
                 "path": hit.path,
                 "first_line": hit.span.first_line,
@@ -188,7 +197,14 @@ pub fn symbols(session: &Session, arguments: Symbols) -> Result<(), CliError> {
             .collect();
         let shown: String = rows
             .iter()
-            .map(|row| format!("{}:{}  {}\n", row["path"].as_str().unwrap_or_default(), row["line"], row["text"].as_str().unwrap_or_default()))
+            .map(|row| {
+                format!(
+                    "{}:{}  {}\n",
+                    row["path"].as_str().unwrap_or_default(),
+                    row["line"],
+                    row["text"].as_str().unwrap_or_default()
+                )
+            })
             .collect();
         let more = hits.len().saturating_sub(rows.len());
         let rest = if more > 0 { format!("and {more} more; --limit shows them\n") } else { String::new() };
@@ -215,7 +231,8 @@ pub fn symbols(session: &Session, arguments: Symbols) -> Result<(), CliError> {
             .iter()
             .map(|hit| {
                 let kind = json!(hit.kind).as_str().unwrap_or_default().replace('_', " ");
-                let name = hit.container.map_or_else(|| hit.name.to_owned(), |container| format!("{container}.{}", hit.name));
+                let name =
+                    hit.container.map_or_else(|| hit.name.to_owned(), |container| format!("{container}.{}", hit.name));
                 vec![name, kind, format!("{}:{}", hit.path, hit.line)]
             })
             .collect();

@@ -30,7 +30,13 @@ impl Default for Chains {
 
 impl Chains {
     fn with_bits(bits: u32) -> Self {
-        Self { successors: Vec::new(), hashes: Vec::new(), previous: Vec::new(), heads: vec![NONE; CONTEXTS << bits], bits }
+        Self {
+            successors: Vec::new(),
+            hashes: Vec::new(),
+            previous: Vec::new(),
+            heads: vec![NONE; CONTEXTS << bits],
+            bits,
+        }
     }
 
     /// How many positions there are.

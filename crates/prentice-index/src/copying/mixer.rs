@@ -5,7 +5,10 @@ use std::hash::Hasher;
 /// Folds another value into a hash: one multiplication, and the high bits mixed down.
 #[inline]
 pub fn fold(hash: u32, value: u32) -> u32 {
-    let mixed = (u64::from(hash) ^ 0x9e37_79b9).wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(u64::from(value)).wrapping_mul(0xd6e8_feb8_6659_fd93);
+    let mixed = (u64::from(hash) ^ 0x9e37_79b9)
+        .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        .wrapping_add(u64::from(value))
+        .wrapping_mul(0xd6e8_feb8_6659_fd93);
     (mixed ^ (mixed >> 32)) as u32
 }
 

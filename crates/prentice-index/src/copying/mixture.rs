@@ -179,7 +179,8 @@ impl Mixture {
         let typed = begun.map_or(0, |begun| (begun.text.len().max(1).ilog2() as usize).min(TYPED - 1));
         for word in begun.iter().flat_map(|begun| &begun.words) {
             let candidate = scratch.candidate(word.symbol);
-            let weights = [BEGUN_BIAS + word.source * TYPED + typed, FREQUENCY, FREQUENCY + 1].map(|index| index as u32);
+            let weights =
+                [BEGUN_BIAS + word.source * TYPED + typed, FREQUENCY, FREQUENCY + 1].map(|index| index as u32);
             let [file, repository] = word.counts.map(|count| (1.0 + count as f32).ln());
             scratch.begun.push((candidate, weights, [1.0, file, repository]));
         }

@@ -20,17 +20,17 @@ use prentice_base::Seed;
 use rand::Rng as _;
 use rayon::prelude::*;
 
-pub use beam::{Before, Line, Lines};
 use beam::Search;
+pub use beam::{Before, Line, Lines};
 use chains::Chains;
 use lexicon::Vocabulary;
 pub use lexicon::{Class, Lexicon, NEWLINE, SEPARATOR, Symbol, is_word, pieces};
-pub use mixture::{Mixture, Scratch};
 use mixture::Stores;
+pub use mixture::{Mixture, Scratch};
 pub use rerank::Reranker;
 use shelf::Shelf;
-use state::{CONTEXTS, FIRST_STRUCTURE, STRUCTURES, Walker, indentation, line_below};
 pub use state::Below;
+use state::{CONTEXTS, FIRST_STRUCTURE, STRUCTURES, Walker, indentation, line_below};
 
 /// Logarithm of a probability that hardly any line falls below: everything is looked for.
 pub const THOROUGH: f32 = -30.0;
@@ -145,7 +145,8 @@ fn shelve(sources: &[Source], lines: &[Vec<SymbolLine>], lexicon: &Lexicon) -> S
         .par_iter()
         .zip(lines)
         .map(|(source, lines)| {
-            let mut part = Part { symbols: vec![SEPARATOR], seen: vec![SEPARATOR], structures: vec![vec![0]; STRUCTURES] };
+            let mut part =
+                Part { symbols: vec![SEPARATOR], seen: vec![SEPARATOR], structures: vec![vec![0]; STRUCTURES] };
             let mut walker = Walker::new(source.path);
             walk(&mut walker, lines, lexicon, |contexts, symbol, seen| {
                 part.symbols.push(symbol);
@@ -232,7 +233,9 @@ impl Page {
             return notes;
         }
         let below = below.map_or(Below::default(), |below| line_below(&below.symbols));
-        walk_line(&mut self.walker, line, below, lexicon, |contexts, symbol, seen| notes.push((*contexts, symbol, seen)));
+        walk_line(&mut self.walker, line, below, lexicon, |contexts, symbol, seen| {
+            notes.push((*contexts, symbol, seen))
+        });
         for (contexts, symbol, seen) in &notes {
             self.chains.push(contexts, *symbol, *seen);
             if lexicon.class(*symbol) == Class::Identifier {
@@ -264,9 +267,10 @@ impl Page {
         let Some((last, ..)) = self.lines.iter().rev().find(|(line, ..)| !line.symbols.is_empty()) else {
             return 0;
         };
-        let opens = last.symbols.last().is_some_and(|symbol| {
-            lexicon.class(*symbol) == Class::Open || lexicon.word_text(*symbol >> 1) == ":"
-        });
+        let opens = last
+            .symbols
+            .last()
+            .is_some_and(|symbol| lexicon.class(*symbol) == Class::Open || lexicon.word_text(*symbol >> 1) == ":");
         last.indentation + if opens { 4 } else { 0 }
     }
 
@@ -361,7 +365,9 @@ pub fn practise(sources: &[Source], weights: (Mixture, Reranker), most: usize, s
                 at = end + 6 + (rng.next_u32() % 25) as usize;
             }
         }
-        kept.push(lines.iter().zip(&hidden).filter(|(_, hidden)| !**hidden).map(|(line, _)| format!("{line}\n")).collect());
+        kept.push(
+            lines.iter().zip(&hidden).filter(|(_, hidden)| !**hidden).map(|(line, _)| format!("{line}\n")).collect(),
+        );
         practice.push((index, hidden));
     }
     let shown: Vec<Source> =

@@ -27,7 +27,14 @@ impl Default for Reranker {
     fn default() -> Self {
         let mut weights = [0.0; FEATURES];
         weights[1] = 1.0;
-        Self { weights, squares: [0.0; FEATURES], none: [0.0; NONE_FEATURES], none_squares: [0.0; NONE_FEATURES], scale: [1.0, 0.0], scale_squares: [0.0; 2] }
+        Self {
+            weights,
+            squares: [0.0; FEATURES],
+            none: [0.0; NONE_FEATURES],
+            none_squares: [0.0; NONE_FEATURES],
+            scale: [1.0, 0.0],
+            scale_squares: [0.0; 2],
+        }
     }
 }
 
@@ -57,8 +64,10 @@ impl Reranker {
     /// Probability of each line; what is missing to one is that of none of them.
     pub fn rank(&self, lines: &[[f32; FEATURES]], beam: &[f32; NONE_FEATURES]) -> Vec<f32> {
         let none: f32 = self.none.iter().zip(beam).map(|(weight, feature)| weight * feature).sum();
-        let scores: Vec<f32> =
-            lines.iter().map(|line| self.weights.iter().zip(line).map(|(weight, feature)| weight * feature).sum()).collect();
+        let scores: Vec<f32> = lines
+            .iter()
+            .map(|line| self.weights.iter().zip(line).map(|(weight, feature)| weight * feature).sum())
+            .collect();
         let highest = scores.iter().copied().fold(none, f32::max);
         let sum: f32 = scores.iter().map(|score| (score - highest).exp()).sum::<f32>() + (none - highest).exp();
         scores.iter().map(|score| (score - highest).exp() / sum).collect()
@@ -72,7 +81,9 @@ impl Reranker {
     /// Learns which line was right, if any was.
     pub fn learn(&mut self, lines: &[[f32; FEATURES]], beam: &[f32; NONE_FEATURES], right: Option<usize>) {
         let probabilities = self.rank(lines, beam);
-        if let Some((best, probability)) = probabilities.iter().enumerate().max_by(|left, right| left.1.total_cmp(right.1)) {
+        if let Some((best, probability)) =
+            probabilities.iter().enumerate().max_by(|left, right| left.1.total_cmp(right.1))
+        {
             let error = if right == Some(best) { 1.0 } else { 0.0 } - self.calibrated(*probability);
             adjust(&mut self.scale, &mut self.scale_squares, &[error * log_odds(*probability), error], 0.2);
         }

@@ -121,7 +121,8 @@ impl Suffixes {
 
     /// The ranges of positions that the last symbols (latest first) stand before, for each order.
     fn find(&self, history: &[u32], orders: &[usize], found: &mut [Found]) {
-        let Ok(first) = self.starts[..self.starts.len() - 1].binary_search_by_key(&history[0], |(symbol, _)| *symbol) else {
+        let Ok(first) = self.starts[..self.starts.len() - 1].binary_search_by_key(&history[0], |(symbol, _)| *symbol)
+        else {
             return;
         };
         let (mut start, mut end) = (self.starts[first].1 as usize, self.starts[first + 1].1 as usize);
@@ -227,7 +228,6 @@ impl Hashed {
         Found { start: (start + low) as u32, end: (start + high) as u32 }
     }
 }
-
 
 #[cfg(test)]
 mod tests {
