@@ -49,7 +49,7 @@ fn project() -> Sandbox {
 
 fn index_is_said(text: &str) -> String {
     // How long it took is not what is tested.
-    text.lines().filter(|line| !line.contains("index")).map(|line| format!("{line}\n")).collect()
+    text.lines().filter(|line| !line.starts_with("✓ index")).map(|line| format!("{line}\n")).collect()
 }
 
 #[test]
@@ -112,7 +112,8 @@ fn the_repository_is_searched() {
         ⋮
         exit code 0
 
-    "#]].assert_eq(&outcomes);
+    "#]]
+    .assert_eq(&outcomes);
     assert!(sandbox.path("project/.prentice/index/index.json").exists());
     assert_eq!(fs::read_to_string(sandbox.path("project/.prentice/.gitignore")).unwrap(), "*\n");
 }
@@ -146,11 +147,12 @@ fn what_cannot_be_asked_is_said() {
         exit code 2
 
         $ prentice search x --repository nowhere
-        error: No such file or directory (os error 2)
-        hint: check the spelling; a relative path starts at the current directory
+        error: cannot open : No such file or directory (os error 2)
+        hint: give the directory of a repository
         exit code 2
 
         $ prentice map --focus nowhere.py --repository project
+        error: --focus nowhere.py is no file of the index
         hint: paths are relative to the repository's top directory, as `prentice search` shows them
         exit code 2
 
@@ -177,7 +179,8 @@ fn what_cannot_be_asked_is_said() {
         For more information, try '--help'.
         exit code 2
 
-    "#]].assert_eq(&outcomes);
+    "#]]
+    .assert_eq(&outcomes);
 }
 
 #[test]

@@ -19,6 +19,7 @@ struct History {
 
 impl History {
     /// An empty one; `None`, said loudly, where there is no `git`.
+    #[expect(clippy::print_stderr, reason = "the reader of a test's output is told")]
     fn new(test: &str) -> Option<Self> {
         if Command::new("git").arg("--version").output().is_err() {
             eprintln!("SKIPPED {test}: there is no git in PATH");

@@ -58,7 +58,9 @@ pub fn root_of(place: Option<&Path>) -> PathBuf {
 
 /// Opens the index of a repository, brings it up to date, and writes it where it changed.
 pub fn open(session: &Session, root: &Path) -> Result<Repository, CliError> {
-    let root = fs::canonicalize(root)?;
+    let root = fs::canonicalize(root).map_err(|error| {
+        usage(format!("cannot open {}: {error}", root.display()), "give the directory of a repository")
+    })?;
     let started = Instant::now();
     let files = files(session, &root)?;
     let directory = root.join(".prentice/index");
