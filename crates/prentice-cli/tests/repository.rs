@@ -147,7 +147,7 @@ fn what_cannot_be_asked_is_said() {
         exit code 2
 
         $ prentice search x --repository nowhere
-        error: cannot open : No such file or directory (os error 2)
+        error: cannot open nowhere: No such file or directory (os error 2)
         hint: give the directory of a repository
         exit code 2
 

@@ -50,7 +50,8 @@ pub struct Repository {
 /// The repository around a place: the nearest directory with `.git`, or the place itself.
 pub fn root_of(place: Option<&Path>) -> PathBuf {
     let Some(place) = place else { return current_repository() };
-    let place = fs::canonicalize(place).unwrap_or_else(|_| place.to_owned());
+    // What is not there is said by whoever opens it.
+    let Ok(place) = fs::canonicalize(place) else { return place.to_owned() };
     let directory = if place.is_dir() { place.as_path() } else { place.parent().unwrap_or(&place) };
     let top = directory.ancestors().find(|directory| directory.join(".git").exists());
     top.unwrap_or(directory).to_owned()
