@@ -22,7 +22,7 @@ use prentice_base::ContentHash;
 use prentice_index::{
     ParsedFile, RepositoryFile, RepositoryIndex,
     cite::{CiteIndex, CiteMatch, CiteOptions},
-    copying::{Before, CopyingModel, Line, Page, Scratch, Source, SymbolLine, THOROUGH, is_word, read_line},
+    copying::{Before, CopyingModel, Effort, Line, Page, Scratch, Source, SymbolLine, THOROUGH, is_word, read_line},
     symbols::{Likeness, Mention, SymbolHit},
 };
 use prentice_syntax::{Definition, Language, ReferenceKind, outline};
@@ -69,6 +69,8 @@ pub struct Engine {
     cite: RwLock<CiteIndex>,
     checkout: RwLock<Checkout>,
     sheets: Mutex<HashMap<String, Sheet>>,
+    /// Kept from one completion to the next: it is as large as the vocabulary.
+    scratch: Mutex<Scratch>,
     /// What the files that were opened held when the copying model learnt them last.
     learnt: Mutex<HashMap<String, Arc<str>>>,
     notices: Mutex<Vec<Notice>>,
@@ -85,8 +87,8 @@ struct Sheet {
 const RENEWED: f64 = 0.2;
 /// Most lines of a saved file that weights are learnt from.
 const LEARNT_LINES: usize = 50;
-/// Lines that come after a sure one are sure themselves, or not wanted: natural logarithm.
-const GOING_ON: f32 = -2.5;
+/// Lines that come after a sure one are sure themselves, or not wanted.
+const GOING_ON: Effort = Effort { width: 2, least: -2.5 };
 /// Lines around the cursor that a citation is sought for.
 const AROUND: usize = 12;
 
@@ -101,6 +103,7 @@ impl Engine {
             cite: RwLock::default(),
             checkout: RwLock::default(),
             sheets: Mutex::default(),
+            scratch: Mutex::default(),
             learnt: Mutex::default(),
             notices: Mutex::default(),
         }
@@ -163,10 +166,10 @@ impl Engine {
         if cancelled.load(Ordering::Relaxed) {
             return Vec::new();
         }
-        let mut scratch = Scratch::default();
+        let scratch = &mut *lock(&self.scratch);
         let lines = {
             let copying = read(&self.copying);
-            sheet.page.complete(&copying, indentation, &before, below.as_ref(), self.least(), &mut scratch).lines
+            sheet.page.complete(&copying, indentation, &before, below.as_ref(), self.effort(), scratch).lines
         };
         let mut completions: Vec<Completion> = Vec::new();
         for line in lines {
@@ -177,7 +180,7 @@ impl Engine {
             let mut completion =
                 Completion { text, replace: offset..offset, confidence: line.confidence, citations: Vec::new() };
             if completions.is_empty() && place.after.trim().is_empty() && !cancelled.load(Ordering::Relaxed) {
-                self.go_on(sheet, &place, own, indentation, &mut completion, cancelled, &mut scratch);
+                self.go_on(sheet, &place, own, indentation, &mut completion, cancelled, scratch);
             }
             if completions.iter().all(|known| known.text != completion.text) {
                 completions.push(completion);
@@ -254,8 +257,9 @@ impl Engine {
     }
 
     /// What is not worth looking for: the ranking makes a line likelier than the mixture has it, but not by so much.
-    fn least(&self) -> f32 {
-        if self.options.threshold > 0.0 { (self.options.threshold / 40.0).ln() } else { THOROUGH }
+    fn effort(&self) -> Effort {
+        let least = if self.options.threshold > 0.0 { (self.options.threshold / 40.0).ln() } else { THOROUGH.least };
+        Effort { least, ..THOROUGH }
     }
 
     fn cite_completion(&self, path: &str, partial: &str, text: &str) -> Vec<Citation> {

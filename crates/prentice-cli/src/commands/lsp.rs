@@ -12,6 +12,7 @@ use crate::{
     arguments::{Lsp, Stats},
     commands::{Session, repository, usage},
     error::{CliError, ErrorKind, OrCliError as _},
+    memory,
     table::{
         Align::{Left, Right},
         table,
@@ -62,6 +63,8 @@ fn fill(session: &Session, engine: &Engine, root: &Path) {
         Ok(repository) => {
             let checkout = repository::checkout(&repository.root, &repository.index);
             engine.fill(repository.index, checkout);
+            // What it took to build the index is not needed any more.
+            memory::release();
         }
         Err(error) => engine.notify(true, format!("the repository is not indexed: {}", error.message)),
     }

@@ -10,8 +10,18 @@ use super::{
     state::{FIRST_STRUCTURE, State},
 };
 
-/// Hypotheses that are continued at each step.
-const WIDTH: usize = 5;
+/// How much a search looks at.
+#[derive(Clone, Copy, Debug)]
+pub struct Effort {
+    /// Hypotheses that are continued at each step.
+    pub width: usize,
+    /// Natural logarithm of the probability below which a hypothesis is given up.
+    pub least: f32,
+}
+
+/// Nearly everything is looked for: hardly any line is as unlikely.
+pub const THOROUGH: Effort = Effort { width: 5, least: -30.0 };
+
 /// Finished lines that are ranked.
 const LINES: usize = 8;
 /// Most words of the file, and of the repository, that may be meant where one was begun.
@@ -103,8 +113,8 @@ pub struct Search<'a> {
     pub mixture: &'a Mixture,
     /// Ranking.
     pub reranker: &'a Reranker,
-    /// Natural logarithm of the probability below which a hypothesis is given up.
-    pub least: f32,
+    /// How much to look at.
+    pub effort: Effort,
 }
 
 impl Search<'_> {
@@ -137,7 +147,7 @@ impl Search<'_> {
                     first_none = prediction.none;
                 }
                 let mut candidates = prediction.candidates;
-                let keep = candidates.len().min(WIDTH);
+                let keep = candidates.len().min(self.effort.width);
                 if keep < candidates.len() {
                     candidates.select_nth_unstable_by(keep, |left, right| right.1.total_cmp(&left.1));
                 }
@@ -150,11 +160,11 @@ impl Search<'_> {
             next.sort_by(|left, right| right.0.total_cmp(&left.0).then(left.2.cmp(&right.2)));
             let mut grown = Vec::new();
             for (sum, index, symbol, longest) in next {
-                if grown.len() == WIDTH || finished.len() == LINES {
+                if grown.len() == self.effort.width || finished.len() == LINES {
                     break;
                 }
                 // What is far behind the best finished line does not overtake it.
-                if sum < self.least || finished.first().is_some_and(|best| sum < best.sum - 5.0) {
+                if sum < self.effort.least || finished.first().is_some_and(|best| sum < best.sum - 5.0) {
                     break;
                 }
                 let mut hypothesis = live[index].clone();

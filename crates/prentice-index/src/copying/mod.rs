@@ -21,7 +21,7 @@ use rand::Rng as _;
 use rayon::prelude::*;
 
 use beam::Search;
-pub use beam::{Before, Line, Lines};
+pub use beam::{Before, Effort, Line, Lines, THOROUGH};
 use chains::Chains;
 use lexicon::Vocabulary;
 pub use lexicon::{Class, Lexicon, NEWLINE, SEPARATOR, Symbol, is_word, pieces};
@@ -31,9 +31,6 @@ pub use rerank::Reranker;
 use shelf::Shelf;
 pub use state::Below;
 use state::{CONTEXTS, FIRST_STRUCTURE, STRUCTURES, Walker, indentation, line_below};
-
-/// Logarithm of a probability that hardly any line falls below: everything is looked for.
-pub const THOROUGH: f32 = -30.0;
 
 /// Lines with more symbols than this are data, not code.
 const LONGEST_LINE: usize = 400;
@@ -97,7 +94,7 @@ impl CopyingModel {
         }
     }
 
-    fn search<'a>(&'a self, page: &'a Page, least: f32) -> Search<'a> {
+    fn search<'a>(&'a self, page: &'a Page, effort: Effort) -> Search<'a> {
         Search {
             stores: Stores { shelf: &self.shelf, added: &self.added, file: &page.chains },
             lexicon: &self.lexicon,
@@ -105,7 +102,7 @@ impl CopyingModel {
             words: &page.words,
             mixture: &self.mixture,
             reranker: &self.reranker,
-            least,
+            effort,
         }
     }
 }
@@ -274,20 +271,19 @@ impl Page {
         last.indentation + if opens { 4 } else { 0 }
     }
 
-    /// The likeliest lines after `before`, in a line that is indented so far and stands above `below`. What is less
-    /// likely than `least` (a natural logarithm; [`THOROUGH`] for nearly nothing) is not looked for, which saves time.
+    /// The likeliest lines after `before`, in a line that is indented so far and stands above `below`.
     pub fn complete(
         &self,
         model: &CopyingModel,
         indentation: u32,
         before: &Before,
         below: Option<&SymbolLine>,
-        least: f32,
+        effort: Effort,
         scratch: &mut Scratch,
     ) -> Lines {
         let mut walker = self.walker.clone();
         walker.begin_line(indentation, below.map_or(Below::default(), |below| line_below(&below.symbols)));
-        model.search(self, least).lines(&walker.state, before, scratch)
+        model.search(self, effort).lines(&walker.state, before, scratch)
     }
 
     /// Learns what the contexts are worth from a line that comes next, before it is pushed. Returns how many of its
