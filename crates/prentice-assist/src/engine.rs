@@ -133,11 +133,6 @@ impl Engine {
         sheets.clear();
     }
 
-    /// The index, to search in it.
-    pub fn index(&self) -> RwLockReadGuard<'_, RepositoryIndex> {
-        read(&self.index)
-    }
-
     /// Says something to the user, once.
     pub fn notify(&self, warning: bool, text: impl Into<String>) {
         lock(&self.notices).push(Notice { warning, text: text.into() });

@@ -129,6 +129,7 @@ fn what_cannot_be_asked_is_said() {
         "map --focus nowhere.py --repository project",
         "stats --repository project",
         "lsp --threshold 2",
+        "lsp --repository nowhere",
         "complete project/ledger.py:99 --copying",
         "complete project/ledger.py:1 --copying --model run",
     ] {
@@ -164,6 +165,11 @@ fn what_cannot_be_asked_is_said() {
         $ prentice lsp --threshold 2
         error: --threshold 2 is no probability
         hint: give a number from 0 (always offer something) to 1
+        exit code 2
+
+        $ prentice lsp --repository nowhere
+        error: nowhere is no directory
+        hint: give the directory of a repository
         exit code 2
 
         $ prentice complete project/ledger.py:99 --copying

@@ -30,6 +30,10 @@ pub fn serve(session: &Session, arguments: Lsp) -> Result<(), CliError> {
         return Err(usage(message, "give a number from 0 (always offer something) to 1"));
     }
     let root = repository::root_of(arguments.repository.as_deref());
+    if !root.is_dir() {
+        let message = format!("{} is no directory", root.display());
+        return Err(usage(message, "give the directory of a repository"));
+    }
     if !arguments.no_statistics {
         repository::keep(&root)?;
     }

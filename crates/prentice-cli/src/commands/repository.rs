@@ -179,6 +179,9 @@ pub fn search(session: &Session, arguments: Search) -> Result<(), CliError> {
 
 /// `prentice symbols NAME`.
 pub fn symbols(session: &Session, arguments: Symbols) -> Result<(), CliError> {
+    if arguments.name.trim().is_empty() {
+        return Err(usage("an empty name names nothing", "give a part of a name: `pcfg` finds `parse_config`"));
+    }
     let repository = open(session, &root_of(arguments.repository.as_deref()))?;
     let table_of = repository.index.symbols();
     let line_of = |path: &str, at: usize| {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::{
     chains::Chains,
     lexicon::{Class, Lexicon, NEWLINE, Symbol, UNKNOWN, Vocabulary, pieces},
-    mixture::{Begun, BegunWord, Mixture, Scratch, Stores},
+    mixture::{Begun, BegunWord, Known, Mixture, Scratch, Stores},
     rerank::{FEATURES, NONE_FEATURES, Reranker},
     state::{FIRST_STRUCTURE, State},
 };
@@ -201,20 +201,20 @@ impl Search<'_> {
             return None;
         }
         let mut words: Vec<BegunWord> = Vec::new();
-        let mut put = |word: u32, source: usize| {
+        let mut put = |word: u32, known: Known| {
             let symbol = word << 1 | u32::from(space);
-            if words.iter().all(|known| known.symbol != symbol) {
+            if words.iter().all(|other| other.symbol != symbol) {
                 let file = self.words.get(&word).copied().unwrap_or(0);
                 let repository = self.stores.shelf.count(symbol) as u32;
-                words.push(BegunWord { symbol, source, counts: [file, repository] });
+                words.push(BegunWord { symbol, known, counts: [file, repository] });
             }
         };
-        put(self.lexicon.find(text).unwrap_or(UNKNOWN), 0);
+        put(self.lexicon.find(text).unwrap_or(UNKNOWN), Known::Typed);
         let fits = |word: &u32| self.lexicon.word_text(*word).starts_with(text);
-        state.recent().filter(fits).for_each(|word| put(word, 1));
+        state.recent().filter(fits).for_each(|word| put(word, Known::Recent));
         let mut in_file: Vec<u32> = self.words.keys().copied().filter(fits).collect();
         in_file.sort_unstable_by_key(|word| (std::cmp::Reverse(self.words[word]), *word));
-        in_file.into_iter().take(MEANT).for_each(|word| put(word, 2));
+        in_file.into_iter().take(MEANT).for_each(|word| put(word, Known::File));
         let mut elsewhere: Vec<(usize, u32)> = self
             .vocabulary
             .beginning(text, self.lexicon)
@@ -223,7 +223,7 @@ impl Search<'_> {
             .map(|word| (self.stores.shelf.count(word << 1 | u32::from(space)), *word))
             .collect();
         elsewhere.sort_unstable_by_key(|(count, word)| (std::cmp::Reverse(*count), *word));
-        elsewhere.into_iter().take(MEANT).for_each(|(_, word)| put(word, 3));
+        elsewhere.into_iter().take(MEANT).for_each(|(_, word)| put(word, Known::Repository));
         Some(Begun { text: text.to_owned(), space, words })
     }
 

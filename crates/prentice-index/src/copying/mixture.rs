@@ -23,10 +23,8 @@ const KINDS: usize = Class::COUNT * PLACES;
 /// Weights of one context in one store.
 const GROUP: usize = COUNTS + LONGEST + KINDS + LONGEST;
 const RANKS: usize = 7;
-/// Where a candidate for a word that was begun comes from, and how much of it was typed.
-const BEGUN: usize = SOURCES * TYPED;
-/// As it is; recent; in the file; in the repository.
-const SOURCES: usize = 4;
+/// Why a word that was begun may be meant ([`Known`]), and how much of it was typed.
+const BEGUN: usize = 4 * TYPED;
 const TYPED: usize = 5;
 const BIASES: usize = Class::COUNT * KINDS + RANKS * PLACES + LONGEST * 2 + 2 + BEGUN + TYPED + 2;
 const WEIGHTS: usize = STORES * CONTEXTS * GROUP + BIASES;
@@ -104,13 +102,27 @@ pub struct Begun {
     pub words: Vec<BegunWord>,
 }
 
+/// Why a word may be meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Known {
+    /// It is as it was typed.
+    Typed,
+    /// It was used recently.
+    Recent,
+    /// It is in the file.
+    File,
+    /// It is in the repository.
+    Repository,
+}
+
 /// A word that may be meant.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BegunWord {
     /// The word.
     pub symbol: Symbol,
-    /// 0: it is as it was typed; 1: used recently; 2: in the file; 3: in the repository.
-    pub source: usize,
+    /// Why it may be meant.
+    pub known: Known,
     /// How often it occurs in the file, and in the repository.
     pub counts: [u32; 2],
 }
@@ -180,7 +192,7 @@ impl Mixture {
         for word in begun.iter().flat_map(|begun| &begun.words) {
             let candidate = scratch.candidate(word.symbol);
             let weights =
-                [BEGUN_BIAS + word.source * TYPED + typed, FREQUENCY, FREQUENCY + 1].map(|index| index as u32);
+                [BEGUN_BIAS + word.known as usize * TYPED + typed, FREQUENCY, FREQUENCY + 1].map(|index| index as u32);
             let [file, repository] = word.counts.map(|count| (1.0 + count as f32).ln());
             scratch.begun.push((candidate, weights, [1.0, file, repository]));
         }

@@ -56,7 +56,6 @@ pub struct State {
     previous: u32,
     previous_start: u32,
     before_previous: u32,
-    parent: u32,
     parent_start: u32,
     /// Callee and number of argument of each open bracket.
     calls: [(u32, u16); 8],
@@ -82,7 +81,6 @@ impl State {
             previous: 1,
             previous_start: 1,
             before_previous: 1,
-            parent: 1,
             parent_start: 1,
             calls: [(0, 0); 8],
             depth: 0,
@@ -93,14 +91,9 @@ impl State {
         }
     }
 
-    /// Begins a line below the line with this hash and start, which is the block's head.
+    /// Begins a line of the block that `parent` heads, above the line `below`.
     pub fn begin_line(&mut self, parent: Below, below: Below) {
-        (self.parent, self.parent_start) = (parent.line, parent.start);
-        self.below = below;
-    }
-
-    /// Forgets what stands below, or learns it.
-    pub fn set_below(&mut self, below: Below) {
+        self.parent_start = parent.start;
         self.below = below;
     }
 
