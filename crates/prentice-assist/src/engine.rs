@@ -18,11 +18,11 @@ use std::{
     },
 };
 
-use prentice_base::ContentHash;
+use prentice_base::{ContentHash, words::is_word};
 use prentice_index::{
     ParsedFile, RepositoryFile, RepositoryIndex,
     cite::{CiteIndex, CiteMatch, CiteOptions},
-    copying::{Before, CopyingModel, Effort, Line, Page, Scratch, Source, SymbolLine, THOROUGH, is_word, read_line},
+    copying::{Before, CopyingModel, Effort, Line, Page, Scratch, Source, SymbolLine, THOROUGH, read_line},
     symbols::{Likeness, Mention, SymbolHit},
 };
 use prentice_syntax::{Definition, Language, ReferenceKind, outline};
@@ -164,7 +164,7 @@ impl Engine {
         let scratch = &mut *lock(&self.scratch);
         let lines = {
             let copying = read(&self.copying);
-            sheet.page.complete(&copying, indentation, &before, below.as_ref(), self.effort(), scratch).lines
+            sheet.page.complete(&copying, indentation, &before, below.as_ref(), self.effort(), None, scratch).lines
         };
         let mut completions: Vec<Completion> = Vec::new();
         for line in lines {
@@ -226,7 +226,8 @@ impl Engine {
                 }
                 here = guessed;
                 let below = below.map(|below| read_line(below, &mut copying.lexicon));
-                let lines = sheet.page.complete(&copying, here, &Before::default(), below.as_ref(), GOING_ON, scratch);
+                let lines =
+                    sheet.page.complete(&copying, here, &Before::default(), below.as_ref(), GOING_ON, None, scratch);
                 lines.lines.into_iter().next()
             };
             let Some(next) = next.filter(|next| next.confidence >= self.options.go_on) else { break };
@@ -322,7 +323,7 @@ impl Engine {
                 _ => !line.symbols.is_empty(),
             };
             if added && learnt < LEARNT_LINES {
-                page.learn(&mut copying, line, next, &mut scratch);
+                page.learn(&mut copying, line, next, None, &mut scratch);
                 learnt += 1;
             }
             let more = page.push(line, next, &copying.lexicon);
@@ -343,11 +344,11 @@ impl Engine {
         let texts: Vec<(String, Arc<str>)> =
             read(&self.index).files().map(|file| (file.path.clone(), Arc::clone(&file.text))).collect();
         let sources: Vec<Source> = texts.iter().map(|(path, text)| Source { path, text }).collect();
-        let (mixture, reranker) = {
+        let (alone, accompanied) = {
             let copying = read(&self.copying);
-            (copying.mixture.clone(), copying.reranker.clone())
+            (copying.alone.clone(), copying.accompanied.clone())
         };
-        let copying = CopyingModel::build(&sources, mixture, reranker);
+        let copying = CopyingModel::build(&sources, alone, accompanied);
         let mut sheets = lock(&self.sheets);
         *write(&self.copying) = copying;
         sheets.clear();

@@ -6,7 +6,9 @@
 mod completion;
 mod engine;
 pub mod lsp;
+mod neural;
 pub mod replay;
 
 pub use completion::{Citation, Completion};
 pub use engine::{Checkout, Engine, EngineOptions};
+pub use neural::{NeuralCompanion, NotForCompletion};

@@ -21,6 +21,7 @@ mod stage;
 mod task;
 mod trajectory;
 mod verdict;
+pub mod words;
 
 pub use digest::{ContentHash, DigestParseError, HashWriter, digest_json};
 pub use document::{Document, LicenceEvidence, LicenceScope, Provenance, SourceKind, Transformation};

@@ -314,6 +314,14 @@ pub enum Corpus {
     },
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum WordsChoice {
+    /// Words, and punctuation in runs: fewest tokens
+    Text,
+    /// Words and operators as the copying model has them, for completion
+    Code,
+}
+
 #[derive(Debug, Subcommand)]
 pub enum Tokens {
     /// Learn a byte-level BPE vocabulary from a corpus
@@ -326,6 +334,9 @@ pub enum Tokens {
         /// Tokens in the vocabulary
         #[arg(long, default_value_t = 4096, value_name = "N")]
         size: usize,
+        /// What no token reaches over
+        #[arg(long, value_enum, default_value_t = WordsChoice::Text)]
+        words: WordsChoice,
         /// Where tokenizer.json goes
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
@@ -562,6 +573,10 @@ pub struct Replay {
     /// Most lines to ask for in a commit
     #[arg(long, default_value_t = ReplayOptions::default().lines_per_commit, value_name = "N")]
     pub lines_per_commit: usize,
+
+    /// A model that is asked along with the copying model
+    #[arg(long, value_name = "DIR")]
+    pub model: Option<PathBuf>,
 
     /// Also write every prediction and what was written, a JSON line each
     #[arg(long, value_name = "FILE")]

@@ -18,7 +18,7 @@ use prentice_corpus::{Corpus, DecideOptions, IngestOptions, Split, decide, scan}
 use prentice_model::{Compute, DecoderConfig, Model};
 use prentice_sandbox::{Language, Sandbox, Toolchain};
 use prentice_tokens::{
-    EncodeOptions, EncodeSummary, FimOptions, TokenShard, VOCABULARY_FILE, Vocabulary, encode_documents,
+    EncodeOptions, EncodeSummary, FimOptions, TokenShard, VOCABULARY_FILE, Vocabulary, Words, encode_documents,
 };
 use prentice_train::{
     checkpoint::{self, RunState},
@@ -232,7 +232,7 @@ pub fn tokenise(
         &format!("learning {} tokens, then encoding", format::count(vocabulary_size as u64)),
         |stage| {
             let texts = texts(corpus, Split::Train);
-            let vocabulary = Vocabulary::train(texts.iter().copied(), vocabulary_size, context.events)
+            let vocabulary = Vocabulary::train(texts.iter().copied(), vocabulary_size, Words::Text, context.events)
                 .map_err(advice::vocabulary)?;
             memory::release();
             let summary = encode(corpus, &vocabulary, options, context.events, &stage.directory)?;

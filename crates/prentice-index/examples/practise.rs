@@ -12,25 +12,25 @@ use std::{
 };
 
 use prentice_base::Seed;
-use prentice_index::copying::{Mixture, Reranker, Source, practise, weights};
+use prentice_index::copying::{Source, Weights, practise};
 
 /// Symbols that are learnt from in each tree.
 const SYMBOLS: usize = 60_000;
 
 fn main() {
     let trees: Vec<PathBuf> = std::env::args().skip(1).map(PathBuf::from).collect();
-    let mut learnt = (Mixture::default(), Reranker::default());
+    let mut learnt = Weights::default();
     for round in 0..2 {
         for tree in &trees {
             let mut files = Vec::new();
             collect(tree, tree, &mut files);
             files.sort();
             let sources: Vec<Source> = files.iter().map(|(path, text)| Source { path, text }).collect();
-            learnt = practise(&sources, learnt, SYMBOLS, Seed(round));
+            learnt = practise(&sources, learnt, SYMBOLS, None, Seed(round));
             eprintln!("{}: {} files", tree.display(), files.len());
         }
     }
-    std::io::stdout().write_all(&weights::bytes(&learnt.0, &learnt.1)).expect("standard output takes it");
+    std::io::stdout().write_all(&learnt.bytes()).expect("standard output takes it");
 }
 
 fn collect(root: &Path, directory: &Path, files: &mut Vec<(String, String)>) {

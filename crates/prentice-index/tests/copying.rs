@@ -39,7 +39,7 @@ fn complete(model: &mut CopyingModel, text: &str) -> Option<(String, f32)> {
     let page = page(model, above);
     let indentation = read_line(&format!("{line}x"), &mut model.lexicon).indentation;
     let before = Before::read(line.trim_start(), &mut model.lexicon);
-    let lines = page.complete(model, indentation, &before, None, THOROUGH, &mut Scratch::default()).lines;
+    let lines = page.complete(model, indentation, &before, None, THOROUGH, None, &mut Scratch::default()).lines;
     lines.first().map(|line| (line.text.clone(), line.confidence))
 }
 
@@ -82,7 +82,7 @@ fn what_was_taken_back_is_as_if_it_never_was() {
     let never = page(&mut model, above);
     let before = Before::read("fir", &mut model.lexicon);
     let ask = |page: &Page| {
-        let lines = page.complete(&model, 4, &before, None, THOROUGH, &mut Scratch::default()).lines;
+        let lines = page.complete(&model, 4, &before, None, THOROUGH, None, &mut Scratch::default()).lines;
         lines.into_iter().map(|line| (line.text, line.confidence.to_bits())).collect::<Vec<_>>()
     };
     assert_eq!(ask(&once), ask(&never));
@@ -136,7 +136,7 @@ fn strange_text_is_borne() {
         let page = page(&mut model, text);
         for typed in ["", "漢", "🦀", " ", "x", "("] {
             let before = Before::read(typed, &mut model.lexicon);
-            page.complete(&model, 0, &before, None, THOROUGH, &mut Scratch::default());
+            page.complete(&model, 0, &before, None, THOROUGH, None, &mut Scratch::default());
         }
     }
     assert_eq!(

@@ -17,6 +17,7 @@
 pub mod adapters;
 pub mod architectures;
 mod batch;
+mod branches;
 pub mod checkpoint;
 pub mod gemm;
 mod generate;
@@ -30,6 +31,7 @@ mod tape;
 pub use adapters::{AdapterError, LoraOptions, LoraTarget};
 pub use architectures::decoder::{ConfigError, DecoderConfig};
 pub use batch::Batch;
+pub use branches::{Branches, Logits};
 pub use checkpoint::CheckpointError;
 pub use generate::{ContextError, GeneratedToken, Generator, SamplingOptions};
 pub use model::Model;

@@ -217,11 +217,33 @@ impl Model {
         first_position: usize,
         caches: &mut [KeyValueCache],
     ) -> &'w mut [f32] {
+        self.continue_from(workspace, tokens, first_position, caches, tokens.len() - 1)
+    }
+
+    /// The same, leaving the logits of all tokens: tokens x vocabulary.
+    pub(crate) fn continue_document_fully<'w>(
+        &self,
+        workspace: &'w mut Workspace,
+        tokens: &[u32],
+        first_position: usize,
+        caches: &mut [KeyValueCache],
+    ) -> &'w mut [f32] {
+        self.continue_from(workspace, tokens, first_position, caches, 0)
+    }
+
+    fn continue_from<'w>(
+        &self,
+        workspace: &'w mut Workspace,
+        tokens: &[u32],
+        first_position: usize,
+        caches: &mut [KeyValueCache],
+        first_logits: usize,
+    ) -> &'w mut [f32] {
         let positions: Vec<u32> = (first_position as u32..).take(tokens.len()).collect();
         with_team(|| {
             let mut graph = Graph::inference(workspace, self.weights());
             let x = self.hidden(&mut graph, tokens, &positions, Context::Cached(caches));
-            graph.logits(x, tokens.len() - 1, self.output());
+            graph.logits(x, first_logits, self.output());
         });
         &mut workspace.logits
     }

@@ -10,7 +10,7 @@ use std::{
 };
 
 use prentice_base::{Seed, ignore_events};
-use prentice_tokens::{EncodeOptions, FimOptions, TokenShard, VOCABULARY_FILE, Vocabulary, encode_documents};
+use prentice_tokens::{EncodeOptions, FimOptions, TokenShard, VOCABULARY_FILE, Vocabulary, Words, encode_documents};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -31,7 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     for size in sizes {
         let start = Instant::now();
-        let vocabulary = Vocabulary::train(texts.iter().map(String::as_str), size, &ignore_events)?;
+        let vocabulary = Vocabulary::train(texts.iter().map(String::as_str), size, Words::default(), &ignore_events)?;
         let train_seconds = start.elapsed().as_secs_f64();
 
         let start = Instant::now();

@@ -29,6 +29,7 @@ pub use pack::{best_fit, fill_rate, pack};
 pub use pieces::{MINIMUM_CONTEXT, Piece, cut};
 pub use shard::{Row, Segment, ShardError, ShardInfo, ShardWriter, TokenShard, write_shard};
 pub use vocabulary::{MINIMUM_SIZE, SpecialTokens, TRAINING_BYTES, VOCABULARY_FILE, Vocabulary, VocabularyError};
+pub use words::Words;
 
 /// The stage named in the progress events of this crate.
 pub(crate) const STAGE: &str = "tokens";

@@ -21,7 +21,8 @@ def greet(name):
 /// A vocabulary trained on [`PROGRAM`].
 pub(crate) fn vocabulary() -> &'static Vocabulary {
     static VOCABULARY: OnceLock<Vocabulary> = OnceLock::new();
-    VOCABULARY.get_or_init(|| Vocabulary::train([PROGRAM; 3].into_iter(), 320, &ignore_events).unwrap())
+    VOCABULARY
+        .get_or_init(|| Vocabulary::train([PROGRAM; 3].into_iter(), 320, Words::default(), &ignore_events).unwrap())
 }
 
 /// The same with more special tokens, as a user's `tokenizer.json` may have them.

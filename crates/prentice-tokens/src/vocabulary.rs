@@ -34,8 +34,8 @@ use tokenizers::{
 };
 
 use crate::{
-    STAGE, file_hint,
-    words::{WORD_PATTERN, byte_characters, words},
+    STAGE, Words, file_hint,
+    words::{byte_characters, words},
 };
 
 /// The name of a vocabulary's file.
@@ -184,6 +184,7 @@ impl Vocabulary {
     pub fn train<'t>(
         texts: impl Iterator<Item = &'t str>,
         size: usize,
+        split: Words,
         events: Events<'_>,
     ) -> Result<Self, VocabularyError> {
         if size < MINIMUM_SIZE {
@@ -202,7 +203,7 @@ impl Vocabulary {
             .initial_alphabet(byte_characters().into_iter().collect())
             .special_tokens(special())
             .build();
-        let split = Split::new(SplitPattern::Regex(WORD_PATTERN.into()), SplitDelimiterBehavior::Isolated, false)
+        let split = Split::new(SplitPattern::Regex(split.pattern()), SplitDelimiterBehavior::Isolated, false)
             .expect("the pattern is valid");
 
         // The trainer is deterministic although it hashes with random keys: it reduces counts by addition and breaks
@@ -506,7 +507,11 @@ mod tests {
     fn train(size: usize, threads: usize) -> String {
         let texts = nasty_texts();
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        json(&pool.install(|| Vocabulary::train(texts.iter().map(String::as_str), size, &ignore_events)).unwrap())
+        json(
+            &pool
+                .install(|| Vocabulary::train(texts.iter().map(String::as_str), size, Words::Text, &ignore_events))
+                .unwrap(),
+        )
     }
 
     #[test]
@@ -565,7 +570,7 @@ mod tests {
                 warnings.fetch_add(1, Ordering::Relaxed);
             }
         };
-        let small = Vocabulary::train([PROGRAM].into_iter(), 100_000, &count).unwrap();
+        let small = Vocabulary::train([PROGRAM].into_iter(), 100_000, Words::Text, &count).unwrap();
         assert!((MINIMUM_SIZE..400).contains(&small.len()), "{}", small.len());
         assert_eq!(warnings.into_inner(), 1);
     }
@@ -657,7 +662,7 @@ mod tests {
     #[test]
     fn training_on_nothing_or_for_too_few_tokens_is_refused() {
         let refuse = |texts: &[&'static str], size| {
-            Vocabulary::train(texts.iter().copied(), size, &ignore_events).unwrap_err().to_string()
+            Vocabulary::train(texts.iter().copied(), size, Words::Text, &ignore_events).unwrap_err().to_string()
         };
         expect!["there is no text to train a vocabulary on"].assert_eq(&refuse(&["", ""], 512));
         expect!["a vocabulary of 100 tokens is too small: the bytes and the special tokens alone are 263"]

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use prentice_base::{ContentHash, Seed, ignore_events};
 use prentice_model::{Batch, Compute, DecoderConfig, Model, Workspace, ops::AttentionShape};
-use prentice_tokens::{MINIMUM_SIZE, Vocabulary};
+use prentice_tokens::{MINIMUM_SIZE, Vocabulary, Words};
 use prentice_train::{
     checkpoint,
     finetune::{FineTuneError, FineTuning, Tuned},
@@ -12,7 +12,7 @@ use prentice_train::{
 };
 
 fn vocabulary() -> Vocabulary {
-    Vocabulary::train(["fn main() {}"].into_iter(), MINIMUM_SIZE, &ignore_events).unwrap()
+    Vocabulary::train(["fn main() {}"].into_iter(), MINIMUM_SIZE, Words::default(), &ignore_events).unwrap()
 }
 
 fn model() -> Model {

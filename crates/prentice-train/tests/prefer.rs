@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use prentice_base::{Seed, ignore_events};
 use prentice_model::{Compute, DecoderConfig, Model, Workspace, ops::AttentionShape};
 use prentice_tokens::{
-    Vocabulary,
+    Vocabulary, Words,
     chat::{Chat, ChatTemplate, ChatTokens},
 };
 use prentice_train::{
@@ -31,7 +31,7 @@ struct Fixture {
 fn fixture() -> Fixture {
     let directory = tempfile::tempdir().unwrap();
     let text = "def add(a, b):\n    return a + b\n\ndef is_even(n):\n    return n % 2 == 0\n";
-    let vocabulary = Vocabulary::train([text; 3].into_iter(), 300, &ignore_events).unwrap();
+    let vocabulary = Vocabulary::train([text; 3].into_iter(), 300, Words::default(), &ignore_events).unwrap();
     let answers = [("a + b", "a"), ("n % 2 == 0", "n"), ("b", "a b + a"), ("0", "2"), ("add(a, b)", "n"), ("n", "0")];
     let write = |name: &str, lines: Vec<serde_json::Value>| {
         let path = directory.path().join(name);

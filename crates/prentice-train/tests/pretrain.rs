@@ -4,7 +4,7 @@ use std::{fs, path::Path, sync::Mutex};
 
 use prentice_base::{Event, Seed, ignore_events};
 use prentice_model::{Compute, DecoderConfig, LoraOptions, LoraTarget, Model, ops::AttentionShape};
-use prentice_tokens::{EncodeOptions, FimOptions, TokenShard, Vocabulary, encode_documents};
+use prentice_tokens::{EncodeOptions, FimOptions, TokenShard, Vocabulary, Words, encode_documents};
 use prentice_train::{
     checkpoint::{self, RunState},
     examine::{ExamineOptions, HeldOutDocument, examine, token_counts},
@@ -31,7 +31,8 @@ struct Fixture {
 fn fixture() -> Fixture {
     let directory = tempfile::tempdir().unwrap();
     let texts = texts();
-    let vocabulary = Vocabulary::train(texts.iter().map(String::as_str), 600, &ignore_events).unwrap();
+    let vocabulary =
+        Vocabulary::train(texts.iter().map(String::as_str), 600, Words::default(), &ignore_events).unwrap();
     let path = directory.path().join("train.tokens");
     let options = EncodeOptions { context: 64, fim: FimOptions::default(), passes: 1, seed: Seed(1) };
     encode_documents(&texts, &vocabulary, &options, &ignore_events, &path).unwrap();

@@ -11,7 +11,7 @@ use prentice_model::{
     kernels::{Kernels, Precision},
     ops::AttentionShape,
 };
-use prentice_tokens::Vocabulary;
+use prentice_tokens::{Vocabulary, Words};
 use prentice_train::{
     finetune::Tuned,
     objective::algorithm::{Algorithm, NAMES},
@@ -89,7 +89,7 @@ impl Judge for LettersJudge<'_> {
 
 fn vocabulary() -> Vocabulary {
     let text = "fn main() { let a = 1; for i in 0..9 { if a > i { return x; } } }\n".repeat(30);
-    Vocabulary::train([text.as_str()].into_iter(), 300, &ignore_events).unwrap()
+    Vocabulary::train([text.as_str()].into_iter(), 300, Words::default(), &ignore_events).unwrap()
 }
 
 fn model(vocabulary: &Vocabulary) -> Model {

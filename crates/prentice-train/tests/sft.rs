@@ -6,7 +6,7 @@ use expect_test::{Expect, expect};
 use prentice_base::{ContentHash, Seed, ignore_events};
 use prentice_model::{Batch, Compute, DecoderConfig, LoraOptions, LoraTarget, Model, Workspace, ops::AttentionShape};
 use prentice_tokens::{
-    Vocabulary,
+    Vocabulary, Words,
     chat::{Chat, ChatTemplate, ChatTokens},
 };
 use prentice_train::{
@@ -22,7 +22,7 @@ use prentice_train::{
 
 fn vocabulary() -> Vocabulary {
     let text = "def add(a, b):\n    return a + b\n\ndef is_even(n):\n    return n % 2 == 0\n";
-    Vocabulary::train([text; 3].into_iter(), 300, &ignore_events).unwrap()
+    Vocabulary::train([text; 3].into_iter(), 300, Words::default(), &ignore_events).unwrap()
 }
 
 fn plain(vocabulary: &Vocabulary) -> Chat<'_> {

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use prentice_index::copying::{is_word, pieces};
+use prentice_base::words::is_word;
+use prentice_index::copying::pieces;
 
 use super::hole;
 

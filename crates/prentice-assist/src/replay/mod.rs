@@ -35,7 +35,9 @@ use std::{
 };
 
 use prentice_base::{Event, Events, Seed};
-use prentice_index::copying::{self, Before, CopyingModel, Lines, Page, Scratch, Source, SymbolLine, THOROUGH};
+use prentice_index::copying::{
+    self, Asked, Before, CopyingModel, Lines, Page, Place, Scratch, Source, SymbolLine, THOROUGH, Weights,
+};
 use rand::Rng as _;
 use serde::{Deserialize, Serialize};
 
@@ -246,15 +248,16 @@ impl Record {
 ///
 /// # Errors
 /// There is nothing to replay, or `git` fails; what a clone lacks of single commits is counted instead.
-pub fn replay(
+pub fn replay<'a>(
     path: &Path,
-    options: &ReplayOptions,
+    options: &'a ReplayOptions,
+    companion: Asked<'a>,
     events: Events,
     tell: impl FnMut(&Record),
 ) -> Result<ReplaySummary, ReplayError> {
     let mut repository = Repository::open(path)?;
     let commits = repository.commits(&options.end, options.commits)?;
-    let mut replay = Replay::begin(&mut repository, &commits[0], options, events, tell)?;
+    let mut replay = Replay::begin(&mut repository, &commits[0], options, companion, events, tell)?;
     replay.summary.end.clone_from(&commits[commits.len() - 1]);
     let started = Instant::now();
     let stage = "replay".to_owned();
@@ -311,6 +314,7 @@ const LESSONS: usize = 5000;
 struct Replay<'a, F> {
     options: &'a ReplayOptions,
     model: CopyingModel,
+    companion: Asked<'a>,
     /// Lines that stood somewhere.
     seen: HashSet<String>,
     scratch: Scratch,
@@ -321,15 +325,32 @@ struct Replay<'a, F> {
     tell: F,
 }
 
+/// Lines of old text below an added one that a neural model is shown.
+const BELOW: usize = 20;
+
 /// A file that a commit changed.
 struct Edited<'a> {
     commit: &'a str,
     path: &'a str,
     is_new: bool,
+    text: &'a str,
     lines: Vec<&'a str>,
     added: HashSet<usize>,
     eligible: &'a HashSet<usize>,
     asked: HashSet<usize>,
+}
+
+impl<'a> Edited<'a> {
+    /// The text above a line.
+    fn above(&self, index: usize) -> &'a str {
+        &self.text[..self.lines[index].as_ptr() as usize - self.text.as_ptr() as usize]
+    }
+
+    /// The old lines below a line.
+    fn below(&self, index: usize) -> String {
+        let old = (index + 1..self.lines.len()).filter(|below| !self.added.contains(below));
+        old.take(BELOW).flat_map(|below| [self.lines[below], "\n"]).collect()
+    }
 }
 
 impl<'a, F: FnMut(&Record)> Replay<'a, F> {
@@ -338,6 +359,7 @@ impl<'a, F: FnMut(&Record)> Replay<'a, F> {
         repository: &mut Repository,
         base: &str,
         options: &'a ReplayOptions,
+        mut companion: Asked<'a>,
         events: Events,
         tell: F,
     ) -> Result<Self, ReplayError> {
@@ -358,10 +380,15 @@ impl<'a, F: FnMut(&Record)> Replay<'a, F> {
         }
         files.sort_unstable();
         let sources: Vec<Source> = files.iter().map(|(path, text)| Source { path, text }).collect();
-        let (mixture, reranker) =
-            copying::practise(&sources, copying::weights::default(), options.practice, options.seed);
+        let (mut alone, mut accompanied) = (Weights::alone(), Weights::accompanied());
+        match companion.as_deref_mut() {
+            Some(companion) => {
+                accompanied = copying::practise(&sources, accompanied, options.practice, Some(companion), options.seed);
+            }
+            None => alone = copying::practise(&sources, alone, options.practice, None, options.seed),
+        }
         let built = Instant::now();
-        let model = CopyingModel::build(&sources, mixture, reranker);
+        let mut model = CopyingModel::build(&sources, alone, accompanied);
         summary.build_seconds = built.elapsed().as_secs_f64();
         summary.files = files.len();
         summary.source_bytes = files.iter().map(|(_, text)| text.len()).sum();
@@ -369,7 +396,11 @@ impl<'a, F: FnMut(&Record)> Replay<'a, F> {
         let detail = format!("{} files, {:.1} MB", summary.files, summary.source_bytes as f64 / 1e6);
         events(Event::StageFinished { stage, seconds: started.elapsed().as_secs_f64(), detail });
         let seen = files.iter().flat_map(|(_, text)| text.lines().map(|line| line.trim().to_owned())).collect();
-        Ok(Self { options, model, seen, scratch: Scratch::default(), summary, tested_lines: 0, lessons: 0, tell })
+        if let Some(companion) = companion.as_deref_mut() {
+            model.meet(companion);
+        }
+        let scratch = Scratch::default();
+        Ok(Self { options, model, companion, seen, scratch, summary, tested_lines: 0, lessons: 0, tell })
     }
 
     /// Tests and learns the files of a commit, one after another.
@@ -399,6 +430,7 @@ impl<'a, F: FnMut(&Record)> Replay<'a, F> {
                     commit,
                     path,
                     is_new: change.old_path.is_none(),
+                    text,
                     lines: text.lines().collect(),
                     added: change.added.iter().cloned().flatten().collect(),
                     eligible,
@@ -445,8 +477,15 @@ impl<'a, F: FnMut(&Record)> Replay<'a, F> {
             if is_added && self.lessons > 0 {
                 self.lessons -= 1;
                 let coin = self.options.seed.derive(file.path, 2 * index as u64 + 1).rng().next_u32();
-                let foreseen =
-                    page.learn(&mut self.model, here, below.filter(|_| coin.is_multiple_of(2)), &mut self.scratch);
+                let below = below.filter(|_| coin.is_multiple_of(2));
+                let mut companion = self.companion.as_deref_mut();
+                if let Some(companion) = &mut companion {
+                    let after = if below.is_some() { file.below(index) } else { String::new() };
+                    let margin = &line[..line.len() - line.trim_start().len()];
+                    companion
+                        .begin(&self.model.lexicon, Place { above: file.above(index), line: margin, below: &after });
+                }
+                let foreseen = page.learn(&mut self.model, here, below, companion, &mut self.scratch);
                 if file.eligible.contains(&index) {
                     self.summary.count_tokens(foreseen);
                 }
@@ -472,7 +511,7 @@ impl<'a, F: FnMut(&Record)> Replay<'a, F> {
     /// Asks for a line in every way, and learns the ranking from the answers.
     fn examine(&mut self, page: &Page, file: &Edited, index: usize, below: Option<&SymbolLine>) {
         let line = file.lines[index];
-        let (text, above) = (line.trim(), &file.lines[..index]);
+        let text = line.trim();
         let starts: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
         let mut rng = self.options.seed.derive(file.path, 2 * index as u64).rng();
         let mut draw = |from: usize, to: usize| from + (rng.next_u64() % (to - from) as u64) as usize;
@@ -480,28 +519,34 @@ impl<'a, F: FnMut(&Record)> Replay<'a, F> {
         let (cut, end) = (starts[cut], starts[draw(cut + 1, starts.len())]);
         let recurring = self.seen.contains(text);
         let mut lessons: Vec<(Lines, &str)> = Vec::new();
-        for (start, modes) in [(0, &[Mode::NextLine][..]), (cut, &[Mode::MidLine, Mode::Fim][..])] {
-            let modes: Vec<Mode> = modes.iter().copied().filter(|mode| self.options.modes.contains(mode)).collect();
-            if modes.is_empty() {
-                continue;
-            }
-            for suffix in [false, true] {
+        let margin = &line[..line.len() - line.trim_start().len()];
+        for suffix in [false, true] {
+            let (below, after) = if suffix { (below, file.below(index)) } else { (None, String::new()) };
+            for (start, modes) in [(0, &[Mode::NextLine][..]), (cut, &[Mode::MidLine, Mode::Fim][..])] {
+                let modes: Vec<Mode> = modes.iter().copied().filter(|mode| self.options.modes.contains(mode)).collect();
+                if modes.is_empty() {
+                    continue;
+                }
                 let started = Instant::now();
                 let before = Before::read(&text[..start], &mut self.model.lexicon);
-                let indentation = if start == 0 {
-                    page.next_indentation(&self.model.lexicon)
-                } else {
-                    let margin = &line[..line.len() - line.trim_start().len()];
-                    copying::read_line(margin, &mut self.model.lexicon).indentation
+                let above = file.above(index);
+                let lexicon = &self.model.lexicon;
+                let mut companion = self.companion.as_deref_mut();
+                let indentation = match &mut companion {
+                    Some(companion) => {
+                        let margin = match start {
+                            0 => companion.indentation(lexicon, above, &after),
+                            _ => margin.to_owned(),
+                        };
+                        let line = format!("{margin}{}", &text[..before.whole]);
+                        companion.begin(lexicon, Place { above, line: &line, below: &after });
+                        copying::indentation(&margin).0
+                    }
+                    None if start == 0 => page.next_indentation(lexicon),
+                    None => copying::indentation(margin).0,
                 };
-                let found = page.complete(
-                    &self.model,
-                    indentation,
-                    &before,
-                    below.filter(|_| suffix),
-                    THOROUGH,
-                    &mut self.scratch,
-                );
+                let scratch = &mut self.scratch;
+                let found = page.complete(&self.model, indentation, &before, below, THOROUGH, companion, scratch);
                 let searched = started.elapsed();
                 let before = &text[..start];
                 for &mode in &modes {
@@ -534,11 +579,11 @@ impl<'a, F: FnMut(&Record)> Replay<'a, F> {
                         confidence,
                         in_beam: lines.iter().any(|(line, _)| is_truth(line)) || predicted == truth,
                         copy_nearest: match mode {
-                            Mode::Fim => baselines::copy_nearest_before(above, before, after),
-                            _ => baselines::copy_nearest(above, before),
+                            Mode::Fim => baselines::copy_nearest_before(&file.lines[..index], before, after),
+                            _ => baselines::copy_nearest(&file.lines[..index], before),
                         }
                         .to_owned(),
-                        frequent: baselines::frequent_identifier(above, before).to_owned(),
+                        frequent: baselines::frequent_identifier(&file.lines[..index], before).to_owned(),
                         milliseconds: took.as_secs_f32() * 1e3,
                     };
                     self.summary.add(&record);
@@ -548,7 +593,7 @@ impl<'a, F: FnMut(&Record)> Replay<'a, F> {
             }
         }
         for (found, truth) in &lessons {
-            Page::learn_ranking(&mut self.model, found, truth);
+            Page::learn_ranking(&mut self.model, found, truth, self.companion.is_some());
         }
     }
 }

@@ -62,7 +62,7 @@ impl History {
 
     fn replay(&self, options: &ReplayOptions) -> (Vec<Record>, Result<ReplaySummary, ReplayError>) {
         let mut records = Vec::new();
-        let summary = replay(&self.path(), options, &ignore_events, |record| {
+        let summary = replay(&self.path(), options, None, &ignore_events, |record| {
             records.push(Record { milliseconds: 0.0, ..record.clone() });
         });
         (records, summary)
@@ -251,7 +251,7 @@ fn repositories_that_cannot_be_replayed() {
     let mut said = String::new();
     let mut tell = |name: &str, path: &Path, end: &str| {
         let options = ReplayOptions { end: end.to_owned(), ..options() };
-        let error = replay(path, &options, &ignore_events, |_| {}).unwrap_err();
+        let error = replay(path, &options, None, &ignore_events, |_| {}).unwrap_err();
         said += &format!("{name}: {error}\n  hint: {}\n", error.hint()).replace(&root, "<dir>");
     };
     tell("nothing", &history.directory.path().join("nowhere"), "HEAD");
@@ -272,7 +272,7 @@ fn repositories_that_cannot_be_replayed() {
     history.write("a.rs", "fn short() {}\n// A comment only.\n");
     history.commit("fourth");
     let options = ReplayOptions { commits: 1, ..options() };
-    let error = replay(&history.path(), &options, &ignore_events, |_| {}).unwrap_err();
+    let error = replay(&history.path(), &options, None, &ignore_events, |_| {}).unwrap_err();
     said += &format!("comments: {error}\n  hint: {}\n", error.hint()).replace(&root, "<dir>");
     expect![[r#"
         nothing: <dir>/nowhere does not exist

@@ -3,6 +3,7 @@
 //! Results go to stdout and everything else to stderr; with `--json`, events go to stdout and the last is the summary.
 
 mod cite;
+mod companion;
 mod complete;
 mod corpus;
 mod eval;
@@ -31,10 +32,11 @@ use std::{
 };
 
 use prentice_base::{Event, FileError, RunManifest, StageError, files};
+use prentice_tokens::Words;
 use serde_json::Value;
 
 use crate::{
-    arguments::{Arguments, Command, Common, Corpus, Curation, EvalCommand, Model, Sandbox, Task, Tokens},
+    arguments::{Arguments, Command, Common, Corpus, Curation, EvalCommand, Model, Sandbox, Task, Tokens, WordsChoice},
     error::{CliError, ErrorKind},
     progress::Reporter,
     terminal,
@@ -49,7 +51,13 @@ pub fn run(arguments: Arguments) -> Result<(), CliError> {
         Command::Corpus(Corpus::Explain { corpus, reason, path, limit }) => {
             corpus::explain(&session, corpus, reason, path, limit)
         }
-        Command::Tokens(Tokens::Train { corpus, size, out }) => tokens::train(&session, &corpus, size, &out),
+        Command::Tokens(Tokens::Train { corpus, size, words, out }) => {
+            let words = match words {
+                WordsChoice::Text => Words::Text,
+                WordsChoice::Code => Words::Code,
+            };
+            tokens::train(&session, &corpus, size, words, &out)
+        }
         Command::Tokens(Tokens::Encode(encode)) => tokens::encode(&session, encode),
         Command::Model(Model::Train(train)) => model::train(&session, *train),
         Command::Model(Model::Sft(sft)) => tune::sft(&session, *sft),

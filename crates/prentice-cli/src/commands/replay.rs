@@ -4,12 +4,13 @@ use std::path::Path;
 
 use prentice_assist::replay::{Estimate, Mode, Part, ReplayOptions, ReplaySummary, replay};
 use prentice_base::{Event, Seed, files};
+use prentice_index::copying::Companion;
 use serde_json::json;
 
 use crate::{
     advice,
     arguments::Replay,
-    commands::{Session, usage},
+    commands::{Session, companion, usage},
     error::CliError,
     format,
     table::{Align::Left, Align::Right, table},
@@ -40,7 +41,9 @@ pub fn run(session: &Session, arguments: Replay) -> Result<(), CliError> {
         ..ReplayOptions::default()
     };
     let mut records = String::new();
-    let summary = replay(&arguments.repository, &options, &|event| session.emit(event), |record| {
+    let mut companion = arguments.model.as_deref().map(companion::load).transpose()?;
+    let companion = companion.as_mut().map(|companion| companion as &mut (dyn Companion + 'static));
+    let summary = replay(&arguments.repository, &options, companion, &|event| session.emit(event), |record| {
         if arguments.records.is_some() {
             records += &format!("{}\n", json!(record));
         }
@@ -57,6 +60,7 @@ pub fn run(session: &Session, arguments: Replay) -> Result<(), CliError> {
     let mut result = json!(summary);
     result["repository"] = json!(arguments.repository);
     result["modes"] = json!(options.modes);
+    result["model"] = json!(arguments.model);
     result["seed"] = json!(arguments.seed);
     result["lines_per_commit"] = json!(arguments.lines_per_commit);
     result["records"] = json!(arguments.records);

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::Path, time::Instant};
 
 use prentice_base::{Event, Seed, StageKey};
 use prentice_corpus::{Corpus, Split};
-use prentice_tokens::{EncodeOptions, FimOptions, VOCABULARY_FILE, Vocabulary};
+use prentice_tokens::{EncodeOptions, FimOptions, VOCABULARY_FILE, Vocabulary, Words};
 use serde_json::json;
 
 use crate::{
@@ -16,14 +16,14 @@ use crate::{
 };
 
 /// Learns a vocabulary.
-pub fn train(session: &Session, corpus: &Path, size: usize, out: &Path) -> Result<(), CliError> {
+pub fn train(session: &Session, corpus: &Path, size: usize, words: Words, out: &Path) -> Result<(), CliError> {
     let corpus = Corpus::open(corpus).map_err(advice::corpus)?;
     let began = Instant::now();
     let events = |event| session.emit(event);
     let detail = format!("learning {} tokens", format::count(size as u64));
     events(Event::StageStarted { stage: "tokens".into(), detail });
     let texts = corpus.documents(Split::Train).map(|document| document.text);
-    let vocabulary = Vocabulary::train(texts, size, &events).map_err(advice::vocabulary)?;
+    let vocabulary = Vocabulary::train(texts, size, words, &events).map_err(advice::vocabulary)?;
     let _lock = lock(out, "tokens")?;
     let path = out.join(VOCABULARY_FILE);
     vocabulary.save(&path).map_err(advice::vocabulary)?;

@@ -18,7 +18,7 @@ use prentice_environment::{
 use prentice_model::{BatchSampler, Model, SamplingOptions, ops::AttentionShape};
 use prentice_sandbox::Sandbox;
 use prentice_tokens::{
-    EncodeOptions, TokenShard, Vocabulary,
+    EncodeOptions, TokenShard, Vocabulary, Words,
     chat::{Chat, ChatTemplate},
     encode_documents,
 };
@@ -292,8 +292,9 @@ impl Runner<'_> {
             for used in &options.texts {
                 texts.extend(texts_of(&self.result(used).directory.join(EXAMPLES))?);
             }
-            let vocabulary = Vocabulary::train(texts.iter().map(String::as_str), options.vocabulary, context.events)
-                .map_err(advice::vocabulary)?;
+            let vocabulary =
+                Vocabulary::train(texts.iter().map(String::as_str), options.vocabulary, Words::Text, context.events)
+                    .map_err(advice::vocabulary)?;
             let encode = EncodeOptions { context: options.context as u32, fim: plan::FIM, passes: 4, seed };
             let shard = directory.join("train.tokens");
             encode_documents(&texts, &vocabulary, &encode, context.events, &shard).map_err(advice::encode)?;

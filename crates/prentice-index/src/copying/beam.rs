@@ -4,10 +4,12 @@ use std::collections::HashMap;
 
 use super::{
     chains::Chains,
+    companion::Asked,
     lexicon::{Class, Lexicon, NEWLINE, Symbol, UNKNOWN, Vocabulary, pieces},
-    mixture::{Begun, BegunWord, Known, Mixture, Scratch, Stores},
-    rerank::{FEATURES, NONE_FEATURES, Reranker},
+    mixture::{Begun, BegunWord, Known, Scratch, Stores},
+    rerank::{FEATURES, NONE_FEATURES},
     state::{FIRST_STRUCTURE, State},
+    weights::Weights,
 };
 
 /// How much a search looks at.
@@ -38,6 +40,8 @@ pub struct Before {
     pub partial: String,
     /// Whether the next word has a space before it; `None` where both are possible.
     pub space: Option<bool>,
+    /// Bytes of the text that the whole symbols are.
+    pub whole: usize,
 }
 
 impl Before {
@@ -56,6 +60,7 @@ impl Before {
             " " => before.space = Some(true),
             _ => {}
         }
+        before.whole = all.last().map_or(0, |piece| piece.end);
         before.symbols = all.iter().map(|p| lexicon.word(&text[p.start..p.end]) << 1 | u32::from(p.space)).collect();
         before
     }
@@ -95,11 +100,24 @@ struct Hypothesis {
     last: f32,
     orders: f32,
     longest: f32,
+    /// What a neural model says of the symbols: sum, least and first of the logarithms.
+    outlook: [f32; 3],
     finished: bool,
 }
 
+impl Hypothesis {
+    /// Notes what a neural model says of a symbol, or of more of its tokens.
+    fn judge(&mut self, log_probability: f32, first: bool) {
+        let [sum, least, begin] = &mut self.outlook;
+        *sum += log_probability;
+        *least = least.min(log_probability);
+        if first {
+            *begin = log_probability;
+        }
+    }
+}
+
 /// Everything that a search needs to look at.
-#[derive(Debug)]
 pub struct Search<'a> {
     /// What a text can be continued by.
     pub stores: Stores<'a>,
@@ -109,17 +127,16 @@ pub struct Search<'a> {
     pub vocabulary: &'a Vocabulary,
     /// Words of the file, and how often each occurs.
     pub words: &'a HashMap<u32, u32>,
-    /// Weights.
-    pub mixture: &'a Mixture,
-    /// Ranking.
-    pub reranker: &'a Reranker,
+    /// What the contexts are worth, and which line is right.
+    pub weights: &'a Weights,
     /// How much to look at.
     pub effort: Effort,
 }
 
 impl Search<'_> {
-    /// The likeliest rests of the line. `state` is that before the whole symbols in `before`.
-    pub fn lines(&self, state: &State, before: &Before, scratch: &mut Scratch) -> Lines {
+    /// The likeliest rests of the line. `state` is that before the whole symbols in `before`; `companion` has begun after
+    /// them.
+    pub fn lines(&self, state: &State, before: &Before, mut companion: Asked<'_>, scratch: &mut Scratch) -> Lines {
         let mut start = state.clone();
         before.symbols.iter().for_each(|symbol| start.push(*symbol, self.lexicon));
         let mut live = vec![Hypothesis {
@@ -131,18 +148,27 @@ impl Search<'_> {
             last: 0.0,
             orders: 0.0,
             longest: 0.0,
+            outlook: [0.0; 3],
             finished: false,
         }];
         let mut finished: Vec<Hypothesis> = Vec::new();
         let mut first_none = 0.0;
         let begun = self.begun(&live[0].state, &before.partial, before.space == Some(true));
         for step in 0..LONGEST {
-            let mut next: Vec<(f32, usize, Symbol, usize)> = Vec::new();
+            let mut next: Vec<(f32, usize, Symbol, usize, f32)> = Vec::new();
             for (index, hypothesis) in live.iter().enumerate() {
                 let allowed = |symbol: Symbol| step > 0 || self.fits(symbol, before);
                 let begun = begun.as_ref().filter(|_| step == 0);
-                let prediction =
-                    self.mixture.predict(&self.stores, self.lexicon, &hypothesis.state, begun, allowed, scratch);
+                let outlook = companion.as_deref().and_then(|companion| companion.outlook(index));
+                let prediction = self.weights.mixture.predict(
+                    &self.stores,
+                    self.lexicon,
+                    &hypothesis.state,
+                    begun,
+                    outlook.as_ref(),
+                    allowed,
+                    scratch,
+                );
                 if step == 0 {
                     first_none = prediction.none;
                 }
@@ -153,13 +179,15 @@ impl Search<'_> {
                 }
                 for (symbol, probability) in &candidates[..keep] {
                     if *probability > 0.004 {
-                        next.push((hypothesis.sum + probability.ln(), index, *symbol, prediction.longest));
+                        let judged = outlook.map_or(0.0, |outlook| outlook.judge(*symbol).0);
+                        next.push((hypothesis.sum + probability.ln(), index, *symbol, prediction.longest, judged));
                     }
                 }
             }
             next.sort_by(|left, right| right.0.total_cmp(&left.0).then(left.2.cmp(&right.2)));
-            let mut grown = Vec::new();
-            for (sum, index, symbol, longest) in next {
+            let mut grown: Vec<Hypothesis> = Vec::new();
+            let mut steps = Vec::new();
+            for (sum, index, symbol, longest, judged) in next {
                 if grown.len() == self.effort.width || finished.len() == LINES {
                     break;
                 }
@@ -177,6 +205,7 @@ impl Search<'_> {
                 }
                 hypothesis.orders += longest as f32;
                 hypothesis.longest = hypothesis.longest.max(longest as f32);
+                hypothesis.judge(judged, step == 0);
                 if symbol == NEWLINE {
                     hypothesis.finished = true;
                     finished.push(hypothesis);
@@ -184,11 +213,17 @@ impl Search<'_> {
                     hypothesis.state.push(symbol, self.lexicon);
                     hypothesis.symbols.push(symbol);
                     grown.push(hypothesis);
+                    steps.push((index, symbol));
                 }
             }
             live = grown;
             if live.is_empty() || finished.len() == LINES {
                 break;
+            }
+            if let Some(companion) = companion.as_deref_mut() {
+                for (hypothesis, further) in live.iter_mut().zip(companion.grow(&steps)) {
+                    hypothesis.judge(further, false);
+                }
             }
         }
         finished.extend(live.into_iter().take(LINES.saturating_sub(finished.len()).min(1)));
@@ -237,12 +272,13 @@ impl Search<'_> {
     fn rank(&self, state: &State, before: &Before, mut finished: Vec<Hypothesis>, first_none: f32) -> Lines {
         finished.sort_by(|left, right| right.sum.total_cmp(&left.sum));
         let best = finished.first().map_or(0.0, |line| line.sum);
+        let foreseen = finished.iter().map(|line| line.outlook[0]).fold(f32::NEG_INFINITY, f32::max);
         let total: f32 = finished.iter().map(|line| (line.sum - best).exp()).sum();
         let mut lines: Vec<Line> = finished
             .iter()
             .enumerate()
             .map(|(rank, line)| {
-                let features = self.features(state, line, rank, best, total, !before.partial.is_empty());
+                let features = self.features(state, line, rank, [best, total, foreseen], !before.partial.is_empty());
                 let mut text = String::new();
                 for symbol in &line.symbols {
                     if symbol >> 1 == UNKNOWN {
@@ -272,8 +308,8 @@ impl Search<'_> {
             (1.0 + before.symbols.len() as f32).ln(),
         ];
         let features: Vec<_> = lines.iter().map(|line| line.features).collect();
-        for (line, confidence) in lines.iter_mut().zip(self.reranker.rank(&features, &beam)) {
-            line.confidence = self.reranker.calibrated(confidence);
+        for (line, confidence) in lines.iter_mut().zip(self.weights.reranker.rank(&features, &beam)) {
+            line.confidence = self.weights.reranker.calibrated(confidence);
         }
         lines.sort_by(|left, right| right.confidence.total_cmp(&left.confidence));
         Lines { lines, beam }
@@ -284,8 +320,7 @@ impl Search<'_> {
         begin: &State,
         line: &Hypothesis,
         rank: usize,
-        best: f32,
-        total: f32,
+        [best, total, foreseen]: [f32; 3],
         partial: bool,
     ) -> [f32; FEATURES] {
         let mut features = [0.0; FEATURES];
@@ -339,6 +374,12 @@ impl Search<'_> {
             put((1.0 + ended(self.stores.added)).ln());
             put((1.0 + ended(self.stores.file)).ln());
         }
+        let [sum, least, first] = line.outlook;
+        put(sum.max(-30.0) / 2.0);
+        put((sum / length).max(-6.0));
+        put(least.max(-10.0));
+        put(first.max(-8.0));
+        put((sum - foreseen).max(-10.0));
         features
     }
 }

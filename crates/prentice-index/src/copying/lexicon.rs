@@ -6,6 +6,8 @@
 
 use std::{collections::HashMap, hash::BuildHasherDefault};
 
+use prentice_base::words::{OPERATORS, is_word};
+
 use super::mixer::Mixer;
 
 /// A word with whether a space stands before it: twice the word's number, plus one with a space.
@@ -201,13 +203,6 @@ pub fn pieces(line: &str) -> impl Iterator<Item = Piece> {
     })
 }
 
-/// Operators of more than one character, longer ones first.
-const OPERATORS: &[&str] = &[
-    "\"\"\"", "'''", "...", "..=", "===", "!==", "<<=", ">>=", "**=", "//=", "///", "//!", "<!--", "-->", "::", "->",
-    "=>", "==", "!=", "<=", ">=", "&&", "||", "+=", "-=", "*=", "/=", "|=", "&=", "%=", ":=", "..", "//", "/*", "*/",
-    "??", "?.", "++", "--", "**", "<<", "</", "/>", "```", "#[", "#!",
-];
-
 /// Bytes of the word at the start of a text that is not empty.
 fn word_length(text: &str) -> usize {
     let first = text.chars().next().expect("the text is not empty");
@@ -220,11 +215,6 @@ fn word_length(text: &str) -> usize {
         return operator.len();
     }
     first.len_utf8()
-}
-
-/// Whether a character belongs to names and numbers.
-pub fn is_word(c: char) -> bool {
-    c == '_' || c == '$' || c.is_ascii_alphanumeric() || (!c.is_ascii() && c.is_alphanumeric())
 }
 
 fn is_space(byte: u8) -> bool {

@@ -8,6 +8,7 @@
 
 use super::{
     chains::Chains,
+    companion::{LEAST, Outlook},
     lexicon::{Class, Lexicon, Symbol},
     shelf::Shelf,
     state::{ABSENT, CONTEXTS, FIRST_ABSTRACT, FIRST_STRUCTURE, ORDERS, PLACES, State},
@@ -27,7 +28,11 @@ const RANKS: usize = 7;
 const BEGUN: usize = 4 * TYPED;
 const TYPED: usize = 5;
 const BIASES: usize = Class::COUNT * KINDS + RANKS * PLACES + LONGEST * 2 + 2 + BEGUN + TYPED + 2;
-const WEIGHTS: usize = STORES * CONTEXTS * GROUP + BIASES;
+/// Of what a neural model says: by how likely a symbol is to it, and whether it is one token.
+const GRADES: usize = 8;
+/// Weights of its vote: by the candidate's class, and by what the contexts have.
+const OUTLOOK: usize = 2 * Class::COUNT + 2 * LONGEST + KINDS + 2 * GRADES + 2 * LONGEST;
+const WEIGHTS: usize = STORES * CONTEXTS * GROUP + BIASES + OUTLOOK;
 const FIRST_BIAS: usize = STORES * CONTEXTS * GROUP;
 const RANK_BIAS: usize = FIRST_BIAS + Class::COUNT * KINDS;
 const NONE_BIAS: usize = RANK_BIAS + RANKS * PLACES;
@@ -36,6 +41,13 @@ const BEGUN_BIAS: usize = LAST_BIAS + 2;
 const BEGUN_NONE: usize = BEGUN_BIAS + BEGUN;
 /// Weight of how often a word that was begun occurs: in the file, in the repository.
 const FREQUENCY: usize = BEGUN_NONE + TYPED;
+const FIRST_OUTLOOK: usize = FIRST_BIAS + BIASES;
+const OUTLOOK_LONGEST: usize = FIRST_OUTLOOK + 2 * Class::COUNT;
+const OUTLOOK_KIND: usize = OUTLOOK_LONGEST + 2 * LONGEST;
+const OUTLOOK_GRADE: usize = OUTLOOK_KIND + KINDS;
+const OUTLOOK_NONE: usize = OUTLOOK_GRADE + 2 * GRADES;
+/// Weight of its vote where nothing was learnt yet.
+const TRUST: f32 = 0.8;
 
 /// Sum of squared slopes of weights that come from elsewhere: they move, but no longer by leaps.
 const SETTLED: f32 = 20.0;
@@ -65,6 +77,8 @@ impl Default for Mixture {
         for group in weights[..FIRST_BIAS].chunks_mut(GROUP) {
             group[..COUNTS].fill(0.1);
         }
+        weights[FIRST_OUTLOOK..OUTLOOK_LONGEST].fill(TRUST);
+        weights[OUTLOOK_NONE..OUTLOOK_NONE + LONGEST].fill(TRUST);
         Self { weights, squares: vec![0.0; WEIGHTS] }
     }
 }
@@ -145,7 +159,13 @@ pub struct Scratch {
     biases: Vec<[u32; 3]>,
     /// Of words that were begun: candidate, weights, and their strengths.
     begun: Vec<(u32, [u32; 3], [f32; 3])>,
+    /// Of a neural model: by candidate, the weights of its vote, that of its bias, and its strength.
+    outlook: Vec<([u32; 4], u32, f32)>,
+    /// First tokens of candidates.
+    tokens: Vec<u32>,
     none: [u32; 3],
+    /// The same for "none of them".
+    none_outlook: Option<([u32; 2], f32)>,
     none_probability: f32,
     last: Option<u32>,
 }
@@ -176,6 +196,7 @@ impl Mixture {
         lexicon: &Lexicon,
         state: &State,
         begun: Option<&Begun>,
+        outlook: Option<&Outlook>,
         allowed: impl Fn(Symbol) -> bool,
         scratch: &mut Scratch,
     ) -> Prediction {
@@ -250,6 +271,14 @@ impl Mixture {
                 }
             }
         }
+        scratch.outlook.clear();
+        scratch.none_outlook = None;
+        if let Some(outlook) = outlook {
+            for symbol in outlook.likely().filter(|symbol| allowed(*symbol)) {
+                scratch.candidate(symbol);
+            }
+            weigh_outlook(outlook, lexicon, [longest, in_file, kind], scratch);
+        }
         // Without a word that was begun, the third bias is the first again.
         let none = if begun.is_some() { BEGUN_NONE + typed } else { NONE_BIAS + longest };
         scratch.none = [NONE_BIAS + longest, NONE_BIAS + LONGEST + in_file, none].map(|index| index as u32);
@@ -292,7 +321,13 @@ impl Mixture {
                 scratch.scores[*candidate as usize] += strength * (together + weight(*counted));
             }
         }
-        let none: f32 = scratch.none.iter().map(|bias| weight(*bias)).sum();
+        for (score, (weights, bias, strength)) in scratch.scores.iter_mut().zip(&scratch.outlook) {
+            *score += strength * weights.iter().map(|index| weight(*index)).sum::<f32>() + weight(*bias);
+        }
+        let mut none: f32 = scratch.none.iter().map(|bias| weight(*bias)).sum();
+        if let Some((weights, strength)) = &scratch.none_outlook {
+            none += weight(weights[0]) * strength + weight(weights[1]);
+        }
         let highest = scratch.scores.iter().copied().fold(none, f32::max);
         let mut sum = (none - highest).exp();
         scratch.none_probability = sum;
@@ -338,7 +373,17 @@ impl Mixture {
                 biases.iter().for_each(|bias| self.step(*bias, *error));
             }
         }
+        for (error, (weights, bias, strength)) in errors.iter().zip(&scratch.outlook) {
+            if error.abs() > 1e-4 {
+                weights.iter().for_each(|index| self.step(*index, error * strength));
+                self.step(*bias, *error);
+            }
+        }
         let none = if right.is_none() { 1.0 } else { 0.0 } - scratch.none_probability;
+        if let Some((weights, strength)) = scratch.none_outlook {
+            self.step(weights[0], none * strength);
+            self.step(weights[1], none);
+        }
         scratch.none.iter().for_each(|bias| self.step(*bias, none));
         scratch.scores = errors;
     }
@@ -348,6 +393,35 @@ impl Mixture {
         *square = 0.9995 * *square + slope * slope;
         self.weights[index as usize] += 0.02 * slope / (*square + 1.0).sqrt();
     }
+}
+
+/// Notes what a neural model says of each candidate, and of all the others together.
+fn weigh_outlook(outlook: &Outlook, lexicon: &Lexicon, [longest, in_file, kind]: [usize; 3], scratch: &mut Scratch) {
+    scratch.tokens.clear();
+    for symbol in &scratch.symbols {
+        let (log_probability, whole) = outlook.judge(*symbol);
+        scratch.tokens.extend(outlook.first_token(*symbol));
+        let whole = usize::from(whole);
+        let weights = [
+            FIRST_OUTLOOK + 2 * lexicon.class(*symbol) as usize + whole,
+            OUTLOOK_LONGEST + longest,
+            OUTLOOK_LONGEST + LONGEST + in_file,
+            OUTLOOK_KIND + kind,
+        ];
+        let grade = ((-log_probability * 0.9) as usize).min(GRADES - 1);
+        let bias = OUTLOOK_GRADE + whole * GRADES + grade;
+        scratch.outlook.push((weights.map(|index| index as u32), bias as u32, strength(log_probability)));
+    }
+    scratch.tokens.sort_unstable();
+    scratch.tokens.dedup();
+    let known: f32 = scratch.tokens.iter().map(|token| (outlook.logits[*token as usize] - outlook.log_sum).exp()).sum();
+    let weights = [OUTLOOK_NONE + longest, OUTLOOK_NONE + LONGEST + longest].map(|index| index as u32);
+    scratch.none_outlook = Some((weights, strength((1.0 - known).max(1e-5).ln())));
+}
+
+/// How much a probability counts, from 0 to 6.
+fn strength(log_probability: f32) -> f32 {
+    0.5 * (log_probability - LEAST).max(0.0)
 }
 
 /// Longest order that a store has, as an index plus one.

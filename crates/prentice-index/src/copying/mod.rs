@@ -6,31 +6,35 @@
 
 mod beam;
 mod chains;
+mod companion;
 mod lexicon;
 mod mixer;
 mod mixture;
 mod rerank;
 mod shelf;
 mod state;
-pub mod weights;
+mod weights;
 
 use std::collections::HashMap;
 
-use prentice_base::Seed;
+use prentice_base::{Seed, words::is_word};
 use rand::Rng as _;
 use rayon::prelude::*;
 
 use beam::Search;
 pub use beam::{Before, Effort, Line, Lines, THOROUGH};
 use chains::Chains;
+pub use companion::{Asked, Companion, NO_SYMBOL, Outlook, PARTIAL, Place};
 use lexicon::Vocabulary;
-pub use lexicon::{Class, Lexicon, NEWLINE, SEPARATOR, Symbol, is_word, pieces};
+pub use lexicon::{Class, Lexicon, NEWLINE, Piece, SEPARATOR, Symbol, pieces};
 use mixture::Stores;
 pub use mixture::{Mixture, Scratch};
 pub use rerank::Reranker;
 use shelf::Shelf;
 pub use state::Below;
-use state::{CONTEXTS, FIRST_STRUCTURE, STRUCTURES, Walker, indentation, line_below};
+pub use state::indentation;
+use state::{CONTEXTS, FIRST_STRUCTURE, STRUCTURES, Walker, line_below};
+pub use weights::Weights;
 
 /// Lines with more symbols than this are data, not code.
 const LONGEST_LINE: usize = 400;
@@ -52,10 +56,10 @@ pub struct CopyingModel {
     vocabulary: Vocabulary,
     shelf: Shelf,
     added: Chains,
-    /// What the contexts are worth.
-    pub mixture: Mixture,
-    /// Which line is right.
-    pub reranker: Reranker,
+    /// What was learnt without a neural model.
+    pub alone: Weights,
+    /// What was learnt with one.
+    pub accompanied: Weights,
 }
 
 /// What is noted of a position: its contexts, and what came next.
@@ -63,18 +67,26 @@ type Note = ([u32; CONTEXTS], Symbol, u32);
 
 impl CopyingModel {
     /// Reads a repository. The order of the files decides nothing but ties.
-    pub fn build(sources: &[Source], mixture: Mixture, reranker: Reranker) -> Self {
+    pub fn build(sources: &[Source], alone: Weights, accompanied: Weights) -> Self {
         let mut lexicon = Lexicon::default();
         let lines: Vec<Vec<SymbolLine>> = sources.iter().map(|source| read_lines(source.text, &mut lexicon)).collect();
         let shelf = shelve(sources, &lines, &lexicon);
         let vocabulary = Vocabulary::new(&lexicon);
-        Self { lexicon, vocabulary, shelf, added: Chains::default(), mixture, reranker }
+        Self { lexicon, vocabulary, shelf, added: Chains::default(), alone, accompanied }
     }
 
     /// Reads a repository, with the weights that come with Prentice: learnt on other repositories (`weights.rs`).
     pub fn with_default_weights(sources: &[Source]) -> Self {
-        let (mixture, reranker) = weights::default();
-        Self::build(sources, mixture, reranker)
+        Self::build(sources, Weights::alone(), Weights::accompanied())
+    }
+
+    /// Meets the words of a neural model that is to be asked, too.
+    pub fn meet(&mut self, companion: &mut (dyn Companion + 'static)) {
+        companion.forget();
+        for word in companion.words() {
+            self.lexicon.word(word);
+        }
+        self.vocabulary = Vocabulary::new(&self.lexicon);
     }
 
     /// Symbols that were added since the repository was read, as a share of what it had.
@@ -94,14 +106,13 @@ impl CopyingModel {
         }
     }
 
-    fn search<'a>(&'a self, page: &'a Page, effort: Effort) -> Search<'a> {
+    fn search<'a>(&'a self, page: &'a Page, effort: Effort, accompanied: bool) -> Search<'a> {
         Search {
             stores: Stores { shelf: &self.shelf, added: &self.added, file: &page.chains },
             lexicon: &self.lexicon,
             vocabulary: &self.vocabulary,
             words: &page.words,
-            mixture: &self.mixture,
-            reranker: &self.reranker,
+            weights: if accompanied { &self.accompanied } else { &self.alone },
             effort,
         }
     }
@@ -271,7 +282,9 @@ impl Page {
         last.indentation + if opens { 4 } else { 0 }
     }
 
-    /// The likeliest lines after `before`, in a line that is indented so far and stands above `below`.
+    /// The likeliest lines after `before`, in a line that is indented so far and stands above `below`. `companion` has
+    /// begun at the last whole symbol.
+    #[expect(clippy::too_many_arguments, reason = "the place, and what is asked")]
     pub fn complete(
         &self,
         model: &CopyingModel,
@@ -279,62 +292,77 @@ impl Page {
         before: &Before,
         below: Option<&SymbolLine>,
         effort: Effort,
+        companion: Asked<'_>,
         scratch: &mut Scratch,
     ) -> Lines {
         let mut walker = self.walker.clone();
         walker.begin_line(indentation, below.map_or(Below::default(), |below| line_below(&below.symbols)));
-        model.search(self, effort).lines(&walker.state, before, scratch)
+        model.search(self, effort, companion.is_some()).lines(&walker.state, before, companion, scratch)
     }
 
-    /// Learns what the contexts are worth from a line that comes next, before it is pushed. Returns how many of its
-    /// symbols were foreseen as the likeliest, and how many there were.
+    /// Learns what the contexts are worth from a line that comes next, before it is pushed. `companion` has begun at its
+    /// start. Returns how many of its symbols were foreseen as the likeliest, and how many there were.
     pub fn learn(
         &self,
         model: &mut CopyingModel,
         line: &SymbolLine,
         below: Option<&SymbolLine>,
+        mut companion: Asked<'_>,
         scratch: &mut Scratch,
     ) -> (usize, usize) {
         let mut walker = self.walker.clone();
         walker.begin_line(line.indentation, below.map_or(Below::default(), |below| line_below(&below.symbols)));
+        let accompanied = companion.is_some();
+        if let Some(companion) = companion.as_deref_mut() {
+            companion.read(&line.symbols);
+        }
         let (mut right, mut all) = (0, 0);
-        for symbol in line.symbols.iter().copied().chain([NEWLINE]) {
-            let stores = Stores { shelf: &model.shelf, added: &model.added, file: &self.chains };
+        for (index, symbol) in line.symbols.iter().copied().chain([NEWLINE]).enumerate() {
+            let outlook = companion.as_deref().and_then(|companion| companion.outlook(index));
+            let search = model.search(self, THOROUGH, accompanied);
             // One word in three is learnt as if a part of it were typed already.
             let text = model.lexicon.word_text(symbol >> 1);
             let chance = mixer::fold(walker.state.history[0], symbol);
-            if symbol != NEWLINE && chance.is_multiple_of(3) && text.starts_with(is_word) {
-                let typed: String = text.chars().take(1 + (chance >> 8) as usize % text.chars().count()).collect();
-                let begun = model.search(self, THOROUGH).begun(&walker.state, &typed, symbol & 1 == 1);
-                let lexicon = &model.lexicon;
-                let fits = |seen: Symbol| seen & 1 == symbol & 1 && lexicon.word_text(seen >> 1).starts_with(&typed);
-                model.mixture.predict(&stores, &model.lexicon, &walker.state, begun.as_ref(), fits, scratch);
-                model.mixture.learn(symbol, scratch);
+            let typed = (symbol != NEWLINE && chance.is_multiple_of(3) && text.starts_with(is_word))
+                .then(|| text.chars().take(1 + (chance >> 8) as usize % text.chars().count()).collect::<String>());
+            let begun = typed.and_then(|typed| search.begun(&walker.state, &typed, symbol & 1 == 1));
+            let weights = if accompanied { &mut model.accompanied } else { &mut model.alone };
+            let (lexicon, state) = (&model.lexicon, &walker.state);
+            let stores = Stores { shelf: &model.shelf, added: &model.added, file: &self.chains };
+            if let Some(begun) = begun {
+                let fits = |seen: Symbol| {
+                    seen & 1 == symbol & 1 && lexicon.word_text(seen >> 1).starts_with(begun.text.as_str())
+                };
+                weights.mixture.predict(&stores, lexicon, state, Some(&begun), outlook.as_ref(), fits, scratch);
+                weights.mixture.learn(symbol, scratch);
             }
-            let prediction = model.mixture.predict(&stores, &model.lexicon, &walker.state, None, |_| true, scratch);
+            let prediction =
+                weights.mixture.predict(&stores, lexicon, state, None, outlook.as_ref(), |_| true, scratch);
             let best = prediction.candidates.iter().max_by(|left, right| left.1.total_cmp(&right.1));
             right += usize::from(best.is_some_and(|(best, _)| *best == symbol));
             all += 1;
-            model.mixture.learn(symbol, scratch);
+            weights.mixture.learn(symbol, scratch);
             if symbol != NEWLINE {
-                walker.state.push(symbol, &model.lexicon);
+                walker.state.push(symbol, lexicon);
             }
         }
         (right, all)
     }
 
     /// The symbols that a line may go on by are learnt by [`Page::learn`]; which line is right, by this.
-    pub fn learn_ranking(model: &mut CopyingModel, lines: &Lines, right: &str) {
+    pub fn learn_ranking(model: &mut CopyingModel, lines: &Lines, right: &str, accompanied: bool) {
         let features: Vec<_> = lines.lines.iter().map(|line| line.features).collect();
         let right = lines.lines.iter().position(|line| line.text == right);
-        model.reranker.learn(&features, &lines.beam, right);
+        let weights = if accompanied { &mut model.accompanied } else { &mut model.alone };
+        weights.reranker.learn(&features, &lines.beam, right);
     }
 }
 
 /// Learns the weights of a mixture and a ranking on a repository alone: hunks of some files are hidden and predicted.
 ///
-/// A sixth of the files is practised on, at most `most` symbols of them; the weights begin as they are given.
-pub fn practise(sources: &[Source], weights: (Mixture, Reranker), most: usize, seed: Seed) -> (Mixture, Reranker) {
+/// A sixth of the files is practised on, at most `most` symbols of them; the weights begin as they are given. With a
+/// companion, they are those for when one is asked.
+pub fn practise(sources: &[Source], weights: Weights, most: usize, mut companion: Asked<'_>, seed: Seed) -> Weights {
     let mut rng = seed.derive("practice", 0).rng();
     let mut kept = Vec::new();
     let mut added = Vec::new();
@@ -368,7 +396,10 @@ pub fn practise(sources: &[Source], weights: (Mixture, Reranker), most: usize, s
     }
     let shown: Vec<Source> =
         sources.iter().zip(&kept).map(|(source, text)| Source { path: source.path, text }).collect();
-    let mut model = CopyingModel::build(&shown, weights.0, weights.1);
+    let mut model = CopyingModel::build(&shown, weights.clone(), weights);
+    if let Some(companion) = companion.as_deref_mut() {
+        model.meet(companion);
+    }
     for index in added {
         let lines = read_lines(sources[index].text, &mut model.lexicon);
         let mut page = Page::new(sources[index].path);
@@ -399,10 +430,30 @@ pub fn practise(sources: &[Source], weights: (Mixture, Reranker), most: usize, s
                     .find(|next| !hidden[*next] && !lines[*next].symbols.is_empty())
                     .filter(|_| rng.next_u32().is_multiple_of(2))
                     .map(|next| &lines[next]);
+                // The text as the model may see it: what is hidden below, without its line ends, is not there yet.
+                let above = &source.text[..text[number].as_ptr() as usize - source.text.as_ptr() as usize];
+                let shown = below.is_some().then(|| (number + 1..lines.len()).filter(|next| !hidden[*next]));
+                let after: String = shown.into_iter().flatten().take(BELOW).flat_map(|i| [text[i], "\n"]).collect();
+                let place = Place { above, line: "", below: &after };
                 if rng.next_u32().is_multiple_of(3) && learnt > most / 10 {
-                    practise_line(&mut model, &page, text[number], line, below, &mut rng, &mut scratch);
+                    let companion = companion.as_deref_mut();
+                    practise_line(
+                        &mut model,
+                        &page,
+                        text[number],
+                        line,
+                        below,
+                        place,
+                        companion,
+                        &mut rng,
+                        &mut scratch,
+                    );
                 }
-                page.learn(&mut model, line, below, &mut scratch);
+                let margin = &text[number][..text[number].len() - text[number].trim_start().len()];
+                if let Some(companion) = companion.as_deref_mut() {
+                    companion.begin(&model.lexicon, Place { line: margin, ..place });
+                }
+                page.learn(&mut model, line, below, companion.as_deref_mut(), &mut scratch);
                 learnt += line.symbols.len();
             }
             let next = lines[number + 1..].iter().find(|next| !next.symbols.is_empty());
@@ -417,16 +468,22 @@ pub fn practise(sources: &[Source], weights: (Mixture, Reranker), most: usize, s
             break;
         }
     }
-    (model.mixture, model.reranker)
+    if companion.is_some() { model.accompanied } else { model.alone }
 }
 
+/// Lines below a hunk that a neural model is shown.
+const BELOW: usize = 20;
+
 /// Learns the ranking on one line, cut at its start or anywhere.
+#[expect(clippy::too_many_arguments, reason = "one step of `practise`, apart for reading only")]
 fn practise_line(
     model: &mut CopyingModel,
     page: &Page,
     text: &str,
     line: &SymbolLine,
     below: Option<&SymbolLine>,
+    place: Place,
+    mut companion: Asked<'_>,
     rng: &mut prentice_base::Rng,
     scratch: &mut Scratch,
 ) {
@@ -436,7 +493,19 @@ fn practise_line(
         cut -= 1;
     }
     let before = Before::read(&trimmed[..cut], &mut model.lexicon);
-    let indentation = if cut == 0 { page.next_indentation(&model.lexicon) } else { line.indentation };
-    let lines = page.complete(model, indentation, &before, below, THOROUGH, scratch);
-    Page::learn_ranking(model, &lines, &trimmed[cut..]);
+    let mut columns = if cut == 0 { page.next_indentation(&model.lexicon) } else { line.indentation };
+    let accompanied = companion.is_some();
+    if let Some(companion) = companion.as_deref_mut() {
+        let margin = match cut {
+            0 => companion.indentation(&model.lexicon, place.above, place.below),
+            _ => text[..text.len() - text.trim_start().len()].to_owned(),
+        };
+        if cut == 0 {
+            columns = indentation(&margin).0;
+        }
+        let line = format!("{margin}{}", &trimmed[..before.whole]);
+        companion.begin(&model.lexicon, Place { line: &line, ..place });
+    }
+    let lines = page.complete(model, columns, &before, below, THOROUGH, companion, scratch);
+    Page::learn_ranking(model, &lines, &trimmed[cut..], accompanied);
 }

@@ -4,7 +4,7 @@
 //! probability of the best line is the confidence that a user sees.
 
 /// Features of a line.
-pub const FEATURES: usize = 40;
+pub const FEATURES: usize = 45;
 /// Features of the whole beam, for "none of them".
 pub const NONE_FEATURES: usize = 10;
 

@@ -6,24 +6,43 @@
 
 use super::{Mixture, Reranker};
 
+/// What was learnt: what the contexts are worth, and which line is right.
+#[derive(Clone, Debug, Default)]
+pub struct Weights {
+    /// What the contexts are worth.
+    pub mixture: Mixture,
+    /// Which line is right.
+    pub reranker: Reranker,
+}
+
 /// Little-endian `f32`: the mixture's, then the ranking's.
-static WEIGHTS: &[u8] = include_bytes!("weights.bin");
+static ALONE: &[u8] = include_bytes!("weights.bin");
+/// The same for when a neural model is asked, too.
+static ACCOMPANIED: &[u8] = include_bytes!("weights-accompanied.bin");
 
-/// The weights that come with Prentice.
-pub fn default() -> (Mixture, Reranker) {
-    parse(WEIGHTS).unwrap_or_default()
-}
+impl Weights {
+    /// Those that come with Prentice for the copying model alone.
+    pub fn alone() -> Self {
+        Self::parse(ALONE).unwrap_or_default()
+    }
 
-/// Weights as bytes.
-pub fn bytes(mixture: &Mixture, reranker: &Reranker) -> Vec<u8> {
-    mixture.weights().iter().copied().chain(reranker.weights()).flat_map(f32::to_le_bytes).collect()
-}
+    /// Those that come with Prentice for when a neural model is asked, too.
+    pub fn accompanied() -> Self {
+        Self::parse(ACCOMPANIED).unwrap_or_default()
+    }
 
-fn parse(bytes: &[u8]) -> Option<(Mixture, Reranker)> {
-    let (numbers, []) = bytes.as_chunks::<4>() else { return None };
-    let mut weights: Vec<f32> = numbers.iter().map(|number| f32::from_le_bytes(*number)).collect();
-    let reranker = Reranker::from_weights(&weights.split_off(weights.len().checked_sub(Reranker::WEIGHTS)?))?;
-    Some((Mixture::from_weights(weights)?, reranker))
+    /// As little-endian `f32`: the mixture's, then the ranking's.
+    pub fn bytes(&self) -> Vec<u8> {
+        let all = self.mixture.weights().iter().copied().chain(self.reranker.weights());
+        all.flat_map(f32::to_le_bytes).collect()
+    }
+
+    fn parse(bytes: &[u8]) -> Option<Self> {
+        let (numbers, []) = bytes.as_chunks::<4>() else { return None };
+        let mut weights: Vec<f32> = numbers.iter().map(|number| f32::from_le_bytes(*number)).collect();
+        let reranker = Reranker::from_weights(&weights.split_off(weights.len().checked_sub(Reranker::WEIGHTS)?))?;
+        Some(Self { mixture: Mixture::from_weights(weights)?, reranker })
+    }
 }
 
 #[cfg(test)]
@@ -32,7 +51,9 @@ mod tests {
 
     #[test]
     fn the_weights_fit_the_contexts_and_features() {
-        let (mixture, reranker) = parse(WEIGHTS).expect("`--example practise` makes them anew");
-        assert_eq!(bytes(&mixture, &reranker), WEIGHTS);
+        for shipped in [ALONE, ACCOMPANIED] {
+            let weights = Weights::parse(shipped).expect("`--example practise` makes them anew");
+            assert_eq!(weights.bytes(), shipped);
+        }
     }
 }

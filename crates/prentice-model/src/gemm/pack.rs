@@ -126,21 +126,24 @@ impl PackedB {
         }
     }
 
-    /// Makes the first `count` columns those of `other`, a matrix of the same shape and method; others of the last panel
-    /// may follow.
-    pub(crate) fn copy_columns(&mut self, other: &Self, count: usize) {
-        assert!(self.has_shape_of(other) && count <= self.columns);
-        let words = count.div_ceil(PANEL) * self.panel_words;
-        self.words.as_mut_slice()[..words].copy_from_slice(&other.words.as_slice()[..words]);
+    /// Makes the columns from `from` to `to` those of `other`, a matrix of the same shape and method; others of the first
+    /// and the last panel may follow.
+    pub(crate) fn copy_columns(&mut self, other: &Self, from: usize, to: usize) {
+        assert!(self.has_shape_of(other) && to <= self.columns);
+        let words = from / PANEL * self.panel_words..to.div_ceil(PANEL) * self.panel_words;
+        if !words.is_empty() {
+            self.words.as_mut_slice()[words.clone()].copy_from_slice(&other.words.as_slice()[words]);
+        }
     }
 
-    /// The same for the first `count` rows; for pairs of bf16, one more may follow.
-    pub(crate) fn copy_rows(&mut self, other: &Self, count: usize) {
-        assert!(self.has_shape_of(other) && count <= self.rows);
-        let words = if self.method.is_paired() { count.div_ceil(2) } else { count } * PANEL;
-        for panel in 0..self.columns.div_ceil(PANEL) {
-            let range = panel * self.panel_words..panel * self.panel_words + words;
-            self.words.as_mut_slice()[range.clone()].copy_from_slice(&other.words.as_slice()[range]);
+    /// The same for rows; for pairs of bf16, one more on each side may follow.
+    pub(crate) fn copy_rows(&mut self, other: &Self, from: usize, to: usize) {
+        assert!(self.has_shape_of(other) && to <= self.rows);
+        let (from, to) = if self.method.is_paired() { (from / 2, to.div_ceil(2)) } else { (from, to) };
+        for panel in 0..if from < to { self.columns.div_ceil(PANEL) } else { 0 } {
+            let start = panel * self.panel_words;
+            let words = start + from * PANEL..start + to * PANEL;
+            self.words.as_mut_slice()[words.clone()].copy_from_slice(&other.words.as_slice()[words]);
         }
     }
 

@@ -97,13 +97,18 @@ impl KeyValueCache {
 
     /// Becomes what `other`, a cache of the same shape and capacity, holds.
     pub(crate) fn copy_from(&mut self, other: &Self) {
+        self.follow(other, 0, other.length);
+    }
+
+    /// Becomes the first `length` tokens of `other`, of which it has the first `from` already.
+    pub(crate) fn follow(&mut self, other: &Self, from: usize, length: usize) {
         for (mine, theirs) in self.keys.iter_mut().zip(&other.keys) {
-            mine.copy_columns(theirs, other.length);
+            mine.copy_columns(theirs, from, length);
         }
         for (mine, theirs) in self.values.iter_mut().zip(&other.values) {
-            mine.copy_rows(theirs, other.length);
+            mine.copy_rows(theirs, from, length);
         }
-        self.length = other.length;
+        self.length = length;
     }
 
     fn append(&mut self, shape: AttentionShape, rows: &[f32]) {
