@@ -4,6 +4,9 @@
 //! copying model completes the line; where it is sure, it goes on below, line by line; where it is not, nothing is
 //! offered. Every span of eight tokens that stands in the repository word for word is cited.
 //!
+//! A small neural model can be asked along with it, word by word ([`Engine::accompany`]); or an endpoint, line by line,
+//! where copying is not sure ([`Engine::consult`]).
+//!
 //! Lines that were saved are learnt at once. What was deleted stays known to the copying model until it is built anew,
 //! which happens when much has changed. Citations know what was saved, symbols and search what is written now.
 
@@ -13,7 +16,7 @@ use std::{
     ops::Range,
     path::PathBuf,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -22,13 +25,18 @@ use prentice_base::{ContentHash, words::is_word};
 use prentice_index::{
     ParsedFile, RepositoryFile, RepositoryIndex,
     cite::{CiteIndex, CiteMatch, CiteOptions},
-    copying::{Before, CopyingModel, Effort, Line, Page, Scratch, Source, SymbolLine, THOROUGH, read_line},
+    copying::{
+        Before, Companion, CopyingModel, Effort, Page, Place as CompanionPlace, Scratch, Source, SymbolLine, THOROUGH,
+        read_line,
+    },
     symbols::{Likeness, Mention, SymbolHit},
 };
 use prentice_syntax::{Definition, Language, ReferenceKind, outline};
 
 use crate::{
     Citation, Completion,
+    endpoint::Endpoint,
+    foreseen::Foreseen,
     lsp::{Backend, Cursor, Edit, Notice, Place, Symbol},
 };
 
@@ -65,6 +73,9 @@ pub struct Engine {
     root: PathBuf,
     options: EngineOptions,
     copying: RwLock<CopyingModel>,
+    companion: Mutex<Option<Box<dyn Companion>>>,
+    endpoint: OnceLock<Endpoint>,
+    foreseen: Mutex<Foreseen>,
     index: RwLock<RepositoryIndex>,
     cite: RwLock<CiteIndex>,
     checkout: RwLock<Checkout>,
@@ -87,6 +98,8 @@ struct Sheet {
 const RENEWED: f64 = 0.2;
 /// Most lines of a saved file that weights are learnt from.
 const LEARNT_LINES: usize = 50;
+/// The same where a neural model is asked, too, which takes longer.
+const ACCOMPANIED_LINES: usize = 15;
 /// Lines that come after a sure one are sure themselves, or not wanted.
 const GOING_ON: Effort = Effort { width: 2, least: -2.5 };
 /// Lines around the cursor that a citation is sought for.
@@ -99,6 +112,9 @@ impl Engine {
             root,
             options,
             copying: RwLock::new(CopyingModel::with_default_weights(&[])),
+            companion: Mutex::default(),
+            endpoint: OnceLock::new(),
+            foreseen: Mutex::default(),
             index: RwLock::default(),
             cite: RwLock::default(),
             checkout: RwLock::default(),
@@ -107,6 +123,19 @@ impl Engine {
             learnt: Mutex::default(),
             notices: Mutex::default(),
         }
+    }
+
+    /// From here on, a neural model is asked along with the copying model.
+    pub fn accompany(&self, mut companion: Box<dyn Companion>) {
+        let mut place = lock(&self.companion);
+        write(&self.copying).meet(&mut *companion);
+        *place = Some(companion);
+        lock(&self.foreseen).clear();
+    }
+
+    /// From here on, an endpoint is asked where copying is not sure. The first one stays.
+    pub fn consult(&self, endpoint: Endpoint) {
+        let _ = self.endpoint.set(endpoint);
     }
 
     /// Brings the repository. Open documents stay as they are.
@@ -127,10 +156,19 @@ impl Engine {
         *write(&self.checkout) = checkout;
         *write(&self.cite) = cite;
         *write(&self.index) = index;
-        // Symbols have other numbers now.
+        self.replace_copying(copying);
+    }
+
+    /// Symbols have other numbers from here on.
+    fn replace_copying(&self, mut copying: CopyingModel) {
+        let mut companion = lock(&self.companion);
+        if let Some(companion) = companion.as_deref_mut() {
+            copying.meet(companion);
+        }
         let mut sheets = lock(&self.sheets);
         *write(&self.copying) = copying;
         sheets.clear();
+        lock(&self.foreseen).clear();
     }
 
     /// Says something to the user, once.
@@ -140,7 +178,19 @@ impl Engine {
 
     /// What could stand at a byte of a text, best first.
     pub fn complete(&self, path: &str, text: &str, offset: usize, cancelled: &AtomicBool) -> Vec<Completion> {
+        if let Some(known) = lock(&self.foreseen).find(path, text, offset) {
+            return known;
+        }
+        let completions = self.complete_anew(path, text, offset, cancelled);
+        if !cancelled.load(Ordering::Relaxed) {
+            lock(&self.foreseen).keep(path, text, offset, &completions);
+        }
+        completions
+    }
+
+    fn complete_anew(&self, path: &str, text: &str, offset: usize, cancelled: &AtomicBool) -> Vec<Completion> {
         let place = At::new(text, offset);
+        let mut companion = lock(&self.companion);
         let mut sheets = lock(&self.sheets);
         let sheet = sheets.entry(path.to_owned()).or_insert_with(|| Sheet::new(path));
         let (before, below, indentation, own) = {
@@ -164,14 +214,20 @@ impl Engine {
         let scratch = &mut *lock(&self.scratch);
         let lines = {
             let copying = read(&self.copying);
-            sheet.page.complete(&copying, indentation, &before, below.as_ref(), self.effort(), None, scratch).lines
+            if let Some(companion) = companion.as_deref_mut() {
+                let line = &place.before[..own.len() + before.whole];
+                companion.begin(&copying.lexicon, CompanionPlace { above: place.above, line, below: place.below });
+            }
+            let (effort, companion) = (self.effort(), companion.as_deref_mut());
+            sheet.page.complete(&copying, indentation, &before, below.as_ref(), effort, companion, scratch).lines
         };
+        drop(companion);
         let mut completions: Vec<Completion> = Vec::new();
         for line in lines {
             if line.confidence < self.options.threshold || completions.len() == self.options.offers {
                 break;
             }
-            let Some(text) = place.fits(&line) else { continue };
+            let Some(text) = place.fits(&line.text) else { continue };
             let mut completion =
                 Completion { text, replace: offset..offset, confidence: line.confidence, citations: Vec::new() };
             if completions.is_empty() && place.after.trim().is_empty() && !cancelled.load(Ordering::Relaxed) {
@@ -182,6 +238,7 @@ impl Engine {
             }
         }
         drop(sheets);
+        self.ask_endpoint(&place, text, offset, &mut completions, cancelled);
         for completion in &mut completions {
             completion.citations = self.cite_completion(path, &before.partial, &completion.text);
             if place.windows {
@@ -191,6 +248,45 @@ impl Engine {
             }
         }
         completions
+    }
+
+    /// Adds what an endpoint offers, where copying is not sure.
+    fn ask_endpoint(
+        &self,
+        place: &At<'_>,
+        text: &str,
+        offset: usize,
+        completions: &mut Vec<Completion>,
+        cancelled: &AtomicBool,
+    ) {
+        let Some(endpoint) = self.endpoint.get() else { return };
+        if completions.first().is_some_and(|best| best.confidence >= self.options.go_on) {
+            return;
+        }
+        let suggestion = match endpoint.complete(&text[..offset], &text[offset..], cancelled) {
+            Ok(Some(suggestion)) => suggestion,
+            Ok(None) => return,
+            Err(error) => return self.notify(true, format!("completions are copied only: {error} ({})", error.hint())),
+        };
+        let confidence = suggestion.probability.unwrap_or(self.options.threshold);
+        let Some(text) = place.fits(&suggestion.text).filter(|_| confidence >= self.options.threshold) else { return };
+        match completions.iter_mut().find(|known| known.text == text) {
+            Some(known) => known.confidence = known.confidence.max(confidence),
+            None => completions.push(Completion { text, replace: offset..offset, confidence, citations: Vec::new() }),
+        }
+        completions.sort_by(|left, right| right.confidence.total_cmp(&left.confidence));
+        completions.truncate(self.options.offers);
+    }
+
+    /// Prepares for the best of `completions` being accepted, where that takes long.
+    fn prepare(&self, path: &str, text: &str, completions: &[Completion], cancelled: &AtomicBool) {
+        let Some(best) = completions.first() else { return };
+        if self.endpoint.get().is_none() && lock(&self.companion).is_none() {
+            return;
+        }
+        let mut accepted = text.to_owned();
+        accepted.replace_range(best.replace.clone(), &best.text);
+        self.complete(path, &accepted, best.replace.start + best.text.len(), cancelled);
     }
 
     /// Appends lines as long as each is nearly certain.
@@ -307,23 +403,32 @@ impl Engine {
     fn learn(&self, path: &str, old: Option<&str>, text: &str) {
         let mut known: HashMap<&str, usize> = HashMap::new();
         old.unwrap_or_default().lines().for_each(|line| *known.entry(line.trim()).or_default() += 1);
+        lock(&self.foreseen).clear();
+        let mut companion = lock(&self.companion);
+        let most = if companion.is_some() { ACCOMPANIED_LINES } else { LEARNT_LINES };
         let mut copying = write(&self.copying);
         let lines: Vec<SymbolLine> = text.lines().map(|line| read_line(line, &mut copying.lexicon)).collect();
         let mut page = Page::new(path);
         let mut scratch = Scratch::default();
         let mut notes = Vec::new();
         let mut learnt = 0;
-        for (index, (line, text)) in lines.iter().zip(text.lines()).enumerate() {
+        for (index, (line, written)) in lines.iter().zip(text.lines()).enumerate() {
+            let at = written.as_ptr() as usize - text.as_ptr() as usize;
             let next = lines[index + 1..].iter().find(|next| !next.symbols.is_empty());
-            let added = match known.get_mut(text.trim()) {
+            let added = match known.get_mut(written.trim()) {
                 Some(count) if *count > 0 => {
                     *count -= 1;
                     false
                 }
                 _ => !line.symbols.is_empty(),
             };
-            if added && learnt < LEARNT_LINES {
-                page.learn(&mut copying, line, next, None, &mut scratch);
+            if added && learnt < most {
+                let mut companion = companion.as_deref_mut();
+                if let Some(companion) = companion.as_deref_mut() {
+                    let (margin, _) = split_indentation(written);
+                    companion.begin(&copying.lexicon, CompanionPlace { above: &text[..at], line: margin, below: "" });
+                }
+                page.learn(&mut copying, line, next, companion, &mut scratch);
                 learnt += 1;
             }
             let more = page.push(line, next, &copying.lexicon);
@@ -334,6 +439,7 @@ impl Engine {
         copying.add(&notes);
         let stale = copying.added_share() > RENEWED;
         drop(copying);
+        drop(companion);
         if stale {
             self.renew();
         }
@@ -348,10 +454,7 @@ impl Engine {
             let copying = read(&self.copying);
             (copying.alone.clone(), copying.accompanied.clone())
         };
-        let copying = CopyingModel::build(&sources, alone, accompanied);
-        let mut sheets = lock(&self.sheets);
-        *write(&self.copying) = copying;
-        sheets.clear();
+        self.replace_copying(CopyingModel::build(&sources, alone, accompanied));
     }
 
     fn word_at(text: &str, offset: usize) -> Option<Range<usize>> {
@@ -410,9 +513,9 @@ impl<'a> At<'a> {
     }
 
     /// The text to insert, where the line agrees with what follows the cursor: all of it, or up to what is there.
-    fn fits(&self, line: &Line) -> Option<String> {
+    fn fits(&self, line: &str) -> Option<String> {
         let after = self.after.trim();
-        let text = line.text.trim_end();
+        let text = line.trim_end();
         let text = if after.is_empty() { text } else { text.strip_suffix(after)? };
         (!text.is_empty()).then(|| text.to_owned())
     }
@@ -482,6 +585,7 @@ impl Backend for Engine {
 
     fn closed(&self, path: &str) {
         lock(&self.sheets).remove(path);
+        lock(&self.foreseen).clear();
         match fs::read_to_string(self.root.join(path)) {
             Ok(text) => {
                 self.update(path, &text);
@@ -493,6 +597,10 @@ impl Backend for Engine {
 
     fn complete(&self, cursor: &Cursor<'_>, cancelled: &AtomicBool) -> Vec<Completion> {
         Engine::complete(self, cursor.path, cursor.text, cursor.offset, cancelled)
+    }
+
+    fn answered(&self, cursor: &Cursor<'_>, completions: &[Completion], cancelled: &AtomicBool) {
+        self.prepare(cursor.path, cursor.text, completions, cancelled);
     }
 
     fn definitions(&self, cursor: &Cursor<'_>) -> Vec<Place> {

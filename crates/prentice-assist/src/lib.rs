@@ -4,11 +4,14 @@
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 mod completion;
+mod endpoint;
 mod engine;
+mod foreseen;
 pub mod lsp;
 mod neural;
 pub mod replay;
 
 pub use completion::{Citation, Completion};
+pub use endpoint::{Endpoint, EndpointError, EndpointOptions};
 pub use engine::{Checkout, Engine, EngineOptions};
 pub use neural::{NeuralCompanion, NotForCompletion};

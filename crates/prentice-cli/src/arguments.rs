@@ -16,7 +16,7 @@ pub use learn::{
     Adapters, EmptyChoice, EnvironmentChoice, FamilyChoice, LanguageChoice, LengthChoice, OverLongChoice, Prefer,
     Reading, RewardChoice, Rl, RlLength, Sft, Synthesize, Task, TaskGenerate, Tuning,
 };
-pub use repository::{Lsp, Map, Search, Stats, Symbols};
+pub use repository::{Adapt, Beside, Lsp, Map, Search, Stats, Symbols};
 
 /// Train, examine and use a code model on your own repositories, on this machine
 #[derive(Debug, Parser)]
@@ -66,6 +66,7 @@ pub enum Command {
     Symbols(Symbols),
     Map(Map),
     Cite(Cite),
+    Adapt(Adapt),
     Lsp(Lsp),
     Stats(Stats),
     /// Run programs under limits, and say what isolation this machine has
@@ -777,12 +778,12 @@ pub struct Complete {
     #[arg(value_name = "PLACE")]
     pub place: String,
 
-    /// The model [default: that of the last quickstart]
+    /// The model [default: that of the last quickstart; with --copying, that of `prentice adapt`, where there is one]
     #[arg(long, value_name = "DIR")]
     pub model: Option<PathBuf>,
 
     /// Copy from the repository around the file, citing it; no model is needed
-    #[arg(long, conflicts_with = "model")]
+    #[arg(long)]
     pub copying: bool,
 
     #[command(flatten)]

@@ -92,11 +92,16 @@ pub fn plan(dial: &Dial, compute: Compute) -> Plan {
         batch_rows: BATCH_ROWS,
         // Later passes have other holes; beyond eight, the shard is read again in another order.
         passes: (tokens / corpus_tokens).ceil().clamp(1.0, 8.0) as u32,
-        // Wider models want a smaller rate: about 1 / width, as in maximal update parametrisation (arXiv 2203.03466).
-        learning_rate: 4e-3 * (128.0 / config.hidden_size as f64).sqrt(),
+        learning_rate: learning_rate(config.hidden_size),
         tokens_per_second: speed,
         tokens,
     }
+}
+
+/// The peak rate for a model of this width. Wider models want a smaller one: about 1 / width, as in maximal update
+/// parametrisation (arXiv 2203.03466).
+pub fn learning_rate(hidden: usize) -> f64 {
+    4e-3 * (128.0 / hidden as f64).sqrt()
 }
 
 /// Tokens in a row.

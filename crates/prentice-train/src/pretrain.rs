@@ -218,6 +218,53 @@ pub fn pretrain(
     Ok(Pretrained { model, state, checkpoint })
 }
 
+/// How well a text that was not trained on is foreseen.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct HeldOutLoss {
+    /// Nats a token.
+    pub loss: f64,
+    /// Bits a byte of text, which models with other tokens can be compared by.
+    pub bits_per_byte: f64,
+}
+
+/// Scores at most `rows` rows of a shard.
+///
+/// # Panics
+/// The shard has no tokens.
+pub fn measure(
+    model: &Model,
+    shard: &TokenShard,
+    vocabulary: &Vocabulary,
+    compute: Compute,
+    rows: usize,
+) -> HeldOutLoss {
+    let start = vocabulary.special().end_of_text;
+    let mut workspace = Workspace::new(compute);
+    score(model, &mut workspace, shard, start, &vocabulary.byte_lengths(), rows, 8).expect("a shard has tokens")
+}
+
+fn score(
+    model: &Model,
+    workspace: &mut Workspace,
+    shard: &TokenShard,
+    start: u32,
+    byte_lengths: &[u32],
+    rows: usize,
+    batch_rows: usize,
+) -> Option<HeldOutLoss> {
+    let rows = rows.min(shard.rows());
+    let (mut nats, mut tokens, mut bytes) = (0.0, 0.0, 0u64);
+    for first in (0..rows).step_by(batch_rows) {
+        let batch = batch_of(shard, start, first..(first + batch_rows).min(rows));
+        let scored = model.score(workspace, &batch);
+        nats += scored.mean * scored.weight;
+        tokens += scored.weight;
+        bytes += batch.targets.iter().map(|id| u64::from(byte_lengths[*id as usize])).sum::<u64>();
+    }
+    let bits = nats / std::f64::consts::LN_2;
+    (tokens > 0.0).then(|| HeldOutLoss { loss: nats / tokens, bits_per_byte: bits / bytes.max(1) as f64 })
+}
+
 struct Run<'a> {
     rows: TrainingRows<'a>,
     workspace: Workspace,
@@ -304,24 +351,14 @@ impl Run<'_> {
 
     fn evaluate(&mut self, model: &Model, state: &mut RunState) {
         let Some(shard) = self.held_out else { return };
-        let rows = self.options.evaluation_rows.min(shard.rows());
-        let (mut nats, mut tokens, mut bytes) = (0.0, 0.0, 0u64);
-        for first in (0..rows).step_by(self.options.batch_rows) {
-            let batch = batch_of(shard, self.start, first..(first + self.options.batch_rows).min(rows));
-            let scored = model.score(&mut self.workspace, &batch);
-            nats += scored.mean * scored.weight;
-            tokens += scored.weight;
-            bytes += batch.targets.iter().map(|id| u64::from(self.byte_lengths[*id as usize])).sum::<u64>();
-        }
-        if tokens == 0.0 {
+        let (rows, batch) = (self.options.evaluation_rows, self.options.batch_rows);
+        let Some(held_out) = score(model, &mut self.workspace, shard, self.start, &self.byte_lengths, rows, batch)
+        else {
             return;
-        }
-        state.seconds = self.seconds_before + self.started.elapsed().as_secs_f64();
-        let evaluation = Evaluation {
-            step: state.step,
-            loss: (nats / tokens) as f32,
-            bits_per_byte: (nats / std::f64::consts::LN_2 / bytes.max(1) as f64) as f32,
         };
+        state.seconds = self.seconds_before + self.started.elapsed().as_secs_f64();
+        let evaluation =
+            Evaluation { step: state.step, loss: held_out.loss as f32, bits_per_byte: held_out.bits_per_byte as f32 };
         state.evaluations.push(evaluation);
         (self.events)(Event::Evaluated {
             step: evaluation.step,

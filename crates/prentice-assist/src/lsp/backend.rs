@@ -84,6 +84,9 @@ pub trait Backend: Sync {
     /// request waits for this one's end.
     fn complete(&self, cursor: &Cursor<'_>, cancelled: &AtomicBool) -> Vec<Completion>;
 
+    /// The client has its answer: there is time to prepare for the next, until `cancelled` is set.
+    fn answered(&self, _cursor: &Cursor<'_>, _completions: &[Completion], _cancelled: &AtomicBool) {}
+
     /// Where what stands at the cursor is defined.
     fn definitions(&self, cursor: &Cursor<'_>) -> Vec<Place>;
 

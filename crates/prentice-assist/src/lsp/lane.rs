@@ -2,13 +2,18 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 /// A queue that whoever adds to it may also tidy: a channel could not drop what nobody waits for any more.
 pub struct Lane<T> {
     state: Mutex<State<T>>,
     changed: Condvar,
+    /// Whether something came since the worker took the last.
+    arrived: AtomicBool,
 }
 
 struct State<T> {
@@ -18,12 +23,17 @@ struct State<T> {
 
 impl<T> Lane<T> {
     pub fn new() -> Self {
-        Self { state: Mutex::new(State { waiting: VecDeque::new(), closed: false }), changed: Condvar::new() }
+        Self {
+            state: Mutex::new(State { waiting: VecDeque::new(), closed: false }),
+            changed: Condvar::new(),
+            arrived: AtomicBool::new(false),
+        }
     }
 
     /// Adds to what waits, or takes from it.
     pub fn update(&self, change: impl FnOnce(&mut VecDeque<T>)) {
         change(&mut self.lock().waiting);
+        self.arrived.store(true, Ordering::Relaxed);
         self.changed.notify_one();
     }
 
@@ -35,10 +45,16 @@ impl<T> Lane<T> {
                 return None;
             }
             if let Some(next) = state.waiting.pop_front() {
+                self.arrived.store(!state.waiting.is_empty(), Ordering::Relaxed);
                 return Some(next);
             }
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
+    }
+
+    /// Set once something comes that waits for the worker.
+    pub fn arrived(&self) -> &AtomicBool {
+        &self.arrived
     }
 
     /// Ends the worker; what waits is dropped.
@@ -46,6 +62,7 @@ impl<T> Lane<T> {
         let mut state = self.lock();
         state.closed = true;
         state.waiting.clear();
+        self.arrived.store(true, Ordering::Relaxed);
         self.changed.notify_all();
     }
 

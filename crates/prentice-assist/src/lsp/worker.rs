@@ -101,7 +101,12 @@ pub fn complete(lane: &Lane<CompletionJob>, backend: &dyn Backend, finished: &Se
         }
         let outcome = guarded(|| complete_one(&job, backend));
         let id = Some(job.id.clone());
+        let next =
+            outcome.as_ref().ok().filter(|_| job.selected.is_none()).map(|found| (job.at.clone(), found.clone()));
         let _ = finished.send(Finished { id, outcome: outcome.map(|found| Answer::Completions(job, found)) });
+        if let Some((at, found)) = next {
+            let _ = guarded(|| backend.answered(&at.cursor(), &found, lane.arrived()));
+        }
     }
 }
 

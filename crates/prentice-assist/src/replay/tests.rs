@@ -332,7 +332,7 @@ fn a_branch_that_is_deleted_while_it_is_replayed() {
         history.commit("more");
     }
     let mut told = 0;
-    let summary = replay(&history.path(), &options(), &ignore_events, |_| {
+    let summary = replay(&history.path(), &options(), None, &ignore_events, |_| {
         told += 1;
         if told == 1 {
             history.git("checkout --quiet --orphan other");

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::Arithmetic;
+
 /// Find text in the repository
 ///
 /// Plain words are ranked; "quoted" text and /regular expressions/ are found exactly; path:, lang: and sym: narrow it
@@ -90,9 +92,33 @@ pub struct Lsp {
     #[arg(long, default_value_t = 0.3, value_name = "P")]
     pub threshold: f32,
 
+    #[command(flatten)]
+    pub beside: Beside,
+
     /// Note nothing of what becomes of completions
     #[arg(long)]
     pub no_statistics: bool,
+}
+
+/// What is asked beside copying.
+#[derive(Debug, Args)]
+pub struct Beside {
+    /// A model of `prentice adapt` to ask, too [default: .prentice/model of the repository, where there is one]
+    #[arg(long, value_name = "DIR")]
+    pub model: Option<PathBuf>,
+
+    /// Ask no model
+    #[arg(long, conflicts_with = "model")]
+    pub no_model: bool,
+
+    /// An OpenAI-compatible endpoint to ask where copying is not sure, such as http://localhost:8000/v1; its key is read
+    /// from PRENTICE_ENDPOINT_KEY
+    #[arg(long, value_name = "URL", conflicts_with = "model")]
+    pub endpoint: Option<String>,
+
+    /// The model's name there
+    #[arg(long, value_name = "NAME", requires = "endpoint")]
+    pub endpoint_model: Option<String>,
 }
 
 /// Say how many completions were shown, accepted and kept
@@ -105,4 +131,41 @@ pub struct Stats {
     /// The repository [default: the one around the current directory]
     #[arg(long, value_name = "DIR")]
     pub repository: Option<PathBuf>,
+}
+
+/// Train a small model on the repository, to be asked along with what is copied
+///
+/// Goes on from a model that was trained on a vocabulary of `prentice tokens train --words code`, or begins a new one. A
+/// twentieth of the files is held out, to say what was gained; what was forgotten of other code is measured on the
+/// held-out shard of --general. A run that was killed goes on where it was.
+///
+/// Example: prentice adapt --minutes 5 --from base/model --general base/tokens
+#[derive(Debug, Args)]
+pub struct Adapt {
+    /// The repository [default: the one around the current directory]
+    #[arg(value_name = "REPO")]
+    pub repository: Option<PathBuf>,
+
+    /// Train for about this long
+    #[arg(long, value_name = "N")]
+    pub minutes: f64,
+
+    /// The model to go on from [default: a new one]
+    #[arg(long, value_name = "DIR")]
+    pub from: Option<PathBuf>,
+
+    /// Token shards of other code, with the tokens of the model to go on from
+    #[arg(long, value_name = "DIR", requires = "from")]
+    pub general: Option<PathBuf>,
+
+    /// Where the model goes [default: .prentice/model of the repository, where `prentice lsp` looks for it]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+
+    /// Seed of everything random
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub seed: u64,
+
+    #[command(flatten)]
+    pub arithmetic: Arithmetic,
 }

@@ -1,6 +1,6 @@
 //! The small model that is asked along with the copying model.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use prentice_assist::NeuralCompanion;
 use prentice_model::Compute;
@@ -17,4 +17,14 @@ pub fn load(directory: &Path) -> Result<NeuralCompanion, CliError> {
     NeuralCompanion::new(model, vocabulary, Compute::fastest()).map_err(|error| {
         CliError::new(ErrorKind::Usage, format!("{}: {error}", directory.display())).hint(error.hint())
     })
+}
+
+/// Where the model of a repository is.
+pub fn directory(root: &Path) -> PathBuf {
+    root.join(".prentice/model")
+}
+
+/// The model to ask beside copying: the one that was named, or the repository's, where there is one.
+pub fn beside(named: Option<&Path>, root: &Path) -> Option<PathBuf> {
+    named.map(Path::to_owned).or_else(|| Some(directory(root)).filter(|directory| directory.is_dir()))
 }

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use crate::{
     advice,
     arguments::Complete,
-    commands::{Session, held_out::context_of, repository, usage},
+    commands::{Session, companion, held_out::context_of, repository, usage},
     defaults,
     error::{CliError, ErrorKind, OrCliError as _},
     terminal::{stdout_is_terminal, visible},
@@ -34,7 +34,7 @@ pub fn run(session: &Session, arguments: Complete) -> Result<(), CliError> {
     })?;
     let (prefix, suffix) = place.split(&text)?;
     if arguments.copying {
-        return copy(session, &place, &text, prefix.len());
+        return copy(session, &place, &text, prefix.len(), arguments.model.as_deref());
     }
     let directory = defaults::model(arguments.model).map_err(|error| {
         error.hint("`--copying` completes from the repository alone, with citations, and needs no model")
@@ -54,12 +54,15 @@ pub fn run(session: &Session, arguments: Complete) -> Result<(), CliError> {
 }
 
 /// Prints what the repository says at a place, and where it stands.
-fn copy(session: &Session, place: &Place, text: &str, offset: usize) -> Result<(), CliError> {
+fn copy(session: &Session, place: &Place, text: &str, offset: usize, model: Option<&Path>) -> Result<(), CliError> {
     let file = fs::canonicalize(&place.file)?;
     let repository = repository::open(session, &repository::root_of(Some(&file)))?;
     let checkout = repository::checkout(&repository.root, &repository.index);
     let engine = Engine::new(repository.root.clone(), EngineOptions::default());
     engine.fill(repository.index, checkout);
+    if let Some(model) = companion::beside(model, &repository.root) {
+        engine.accompany(Box::new(companion::load(&model)?));
+    }
     let path = file.strip_prefix(&repository.root).unwrap_or(&file).to_string_lossy().into_owned();
     let completions = engine.complete(&path, text, offset, &AtomicBool::new(false));
     let mut shown = String::new();

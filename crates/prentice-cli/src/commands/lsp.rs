@@ -1,16 +1,19 @@
 //! `prentice lsp` and `prentice stats`.
 
-use std::path::{Path, PathBuf};
+use std::{
+    env,
+    path::{Path, PathBuf},
+};
 
 use prentice_assist::{
-    Engine, EngineOptions,
+    Endpoint, EndpointOptions, Engine, EngineOptions,
     lsp::{Counts, Ending, ServeOptions, Workspace, serve_stdio, summarise},
 };
 use serde_json::json;
 
 use crate::{
-    arguments::{Lsp, Stats},
-    commands::{Session, repository, usage},
+    arguments::{Beside, Lsp, Stats},
+    commands::{Session, companion, repository, usage},
     error::{CliError, ErrorKind, OrCliError as _},
     memory,
     table::{
@@ -34,6 +37,11 @@ pub fn serve(session: &Session, arguments: Lsp) -> Result<(), CliError> {
         let message = format!("{} is no directory", root.display());
         return Err(usage(message, "give the directory of a repository"));
     }
+    let endpoint = arguments.beside.endpoint.clone().map(|base| {
+        let (model, key) = (arguments.beside.endpoint_model.clone(), env::var("PRENTICE_ENDPOINT_KEY").ok());
+        Endpoint::new(EndpointOptions { base, model, key }).map_err(|error| usage(error.to_string(), error.hint()))
+    });
+    let mut endpoint = endpoint.transpose()?;
     if !arguments.no_statistics {
         repository::keep(&root)?;
     }
@@ -46,9 +54,13 @@ pub fn serve(session: &Session, arguments: Lsp) -> Result<(), CliError> {
     let ending = std::thread::scope(|scope| {
         serve_stdio(&options, |workspace: &Workspace| {
             let engine = std::sync::Arc::new(Engine::new(workspace.root().to_owned(), engine_options));
+            if let Some(endpoint) = endpoint.take() {
+                engine.consult(endpoint);
+            }
             let filled = std::sync::Arc::clone(&engine);
             let root = workspace.root().to_owned();
-            scope.spawn(move || fill(session, &filled, &root));
+            let beside = &arguments.beside;
+            scope.spawn(move || fill(session, &filled, &root, beside));
             engine
         })
     });
@@ -62,7 +74,7 @@ pub fn serve(session: &Session, arguments: Lsp) -> Result<(), CliError> {
 }
 
 /// Reads the repository beside the session, which answers from open documents until then.
-fn fill(session: &Session, engine: &Engine, root: &Path) {
+fn fill(session: &Session, engine: &Engine, root: &Path, beside: &Beside) {
     match repository::open(session, root) {
         Ok(repository) => {
             let checkout = repository::checkout(&repository.root, &repository.index);
@@ -71,6 +83,14 @@ fn fill(session: &Session, engine: &Engine, root: &Path) {
             memory::release();
         }
         Err(error) => engine.notify(true, format!("the repository is not indexed: {}", error.message)),
+    }
+    if beside.no_model || beside.endpoint.is_some() {
+        return;
+    }
+    let Some(model) = companion::beside(beside.model.as_deref(), root) else { return };
+    match companion::load(&model) {
+        Ok(companion) => engine.accompany(Box::new(companion)),
+        Err(error) => engine.notify(true, format!("completions are copied only: {}", error.message)),
     }
 }
 

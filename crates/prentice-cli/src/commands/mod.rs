@@ -2,6 +2,7 @@
 //!
 //! Results go to stdout and everything else to stderr; with `--json`, events go to stdout and the last is the summary.
 
+mod adapt;
 mod cite;
 mod companion;
 mod complete;
@@ -84,6 +85,7 @@ pub fn run(arguments: Arguments) -> Result<(), CliError> {
         Command::Symbols(symbols) => repository::symbols(&session, symbols),
         Command::Map(map) => repository::map(&session, map),
         Command::Cite(cite) => cite::run(&session, cite),
+        Command::Adapt(arguments) => adapt::run(&session, arguments),
         Command::Lsp(lsp) => lsp::serve(&session, lsp),
         Command::Stats(stats) => lsp::stats(&session, stats),
     };
