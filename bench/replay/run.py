@@ -2,6 +2,10 @@
 """Replays the history of the repositories in README.md and prints one table; see there.
 
     python3 bench/replay/run.py --repos DIR [--commits N] [--lines-per-commit N] [--seed N] [--only NAME] [--prentice PROGRAM]
+                                [--model DIR [--adapt MINUTES [--general DIR]]]
+
+With --model, that model is asked beside copying; with --adapt, it is first trained on each repository as it stood before
+the commits that are replayed.
 
 Only the standard library is used. The last line is all results as JSON.
 """
@@ -11,9 +15,11 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -64,8 +70,34 @@ def clone_of(name, commit, directory):
     return kept
 
 
+def adapted(options, clone, name, commit):
+    """The model, trained on the repository at the parent of the first replayed commit."""
+    if not options.adapt:
+        return options.model
+    place = TARGET / "bench-replay" / name.replace("/", "+")
+    model = place / "model"
+    shutil.rmtree(model, ignore_errors=True)
+    # As many commits as there are, as the replay does.
+    history = ["git", "-C", clone, "rev-list", "--first-parent", f"--max-count={options.commits + 1}", commit]
+    base = subprocess.run(history, capture_output=True, text=True, check=True).stdout.split()[-1]
+    with tempfile.TemporaryDirectory() as tree:
+        archive = subprocess.Popen(["git", "-C", clone, "archive", base], stdout=subprocess.PIPE)
+        subprocess.run(["tar", "-x", "-C", tree], stdin=archive.stdout, check=True)
+        command = [options.prentice, "adapt", tree, "--minutes", str(options.adapt), "--from", options.model]
+        command += ["--out", model, "--json"] + (["--general", options.general] if options.general else [])
+        print(f"{name}: adapting", file=sys.stderr)
+        result = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+    if result.returncode != 0:
+        sys.exit(f"error: the model could not be adapted to {name}, see above")
+    print(f"{name}: {result.stdout.strip().splitlines()[-1]}", file=sys.stderr)
+    return model
+
+
 def replay(options, name, commit):
-    command = [options.prentice, "eval", "replay", clone_of(name, commit, options.repos), "--end", commit, "--json"]
+    clone = clone_of(name, commit, options.repos)
+    command = [options.prentice, "eval", "replay", clone, "--end", commit, "--json"]
+    if options.model:
+        command += ["--model", adapted(options, clone, name, commit)]
     for option in ("commits", "lines_per_commit", "seed"):
         command += [f"--{option.replace('_', '-')}", str(getattr(options, option))]
     print(f"{name}: replaying", file=sys.stderr)
@@ -110,6 +142,9 @@ def main():
     parser.add_argument("--lines-per-commit", type=int, default=10)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", action="append", help="owner/name; may be repeated")
+    parser.add_argument("--model", type=pathlib.Path, help="a model to ask beside copying")
+    parser.add_argument("--adapt", type=float, metavar="MINUTES", help="train it on each repository first")
+    parser.add_argument("--general", type=pathlib.Path, help="token shards of other code, to measure what was forgotten")
     parser.add_argument("--prentice", type=pathlib.Path, default=TARGET / "release" / "prentice")
     options = parser.parse_args()
     listed = repositories()

@@ -25,7 +25,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("prentice-serve", &["prentice-base", "prentice-sandbox", "prentice-environment"]),
     ("prentice-syntax", &["prentice-base"]),
     ("prentice-index", &["prentice-base", "prentice-syntax"]),
-    ("prentice-assist", &["prentice-base", "prentice-syntax", "prentice-index"]),
+    ("prentice-assist", &["prentice-base", "prentice-tokens", "prentice-model", "prentice-syntax", "prentice-index"]),
     (
         "prentice-cli",
         &[

@@ -480,10 +480,9 @@ impl<'a, F: FnMut(&Record)> Replay<'a, F> {
                 let below = below.filter(|_| coin.is_multiple_of(2));
                 let mut companion = self.companion.as_deref_mut();
                 if let Some(companion) = &mut companion {
-                    let after = if below.is_some() { file.below(index) } else { String::new() };
+                    // Without the text below, so that each line goes on where the last one ended.
                     let margin = &line[..line.len() - line.trim_start().len()];
-                    companion
-                        .begin(&self.model.lexicon, Place { above: file.above(index), line: margin, below: &after });
+                    companion.begin(&self.model.lexicon, Place { above: file.above(index), line: margin, below: "" });
                 }
                 let foreseen = page.learn(&mut self.model, here, below, companion, &mut self.scratch);
                 if file.eligible.contains(&index) {

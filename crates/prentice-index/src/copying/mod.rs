@@ -451,7 +451,7 @@ pub fn practise(sources: &[Source], weights: Weights, most: usize, mut companion
                 }
                 let margin = &text[number][..text[number].len() - text[number].trim_start().len()];
                 if let Some(companion) = companion.as_deref_mut() {
-                    companion.begin(&model.lexicon, Place { line: margin, ..place });
+                    companion.begin(&model.lexicon, Place { line: margin, below: "", ..place });
                 }
                 page.learn(&mut model, line, below, companion.as_deref_mut(), &mut scratch);
                 learnt += line.symbols.len();
