@@ -27,7 +27,7 @@ use prentice_index::{
     cite::{CiteIndex, CiteMatch, CiteOptions},
     copying::{
         Before, Companion, CopyingModel, Effort, Page, Place as CompanionPlace, Scratch, Source, SymbolLine, THOROUGH,
-        read_line,
+        indentation, read_line,
     },
     symbols::{Likeness, Mention, SymbolHit},
 };
@@ -193,33 +193,40 @@ impl Engine {
         let mut companion = lock(&self.companion);
         let mut sheets = lock(&self.sheets);
         let sheet = sheets.entry(path.to_owned()).or_insert_with(|| Sheet::new(path));
-        let (before, below, indentation, own) = {
+        let (before, below, margin) = {
             let mut copying = write(&self.copying);
             sheet.follow(place.above, place.below, &mut copying);
             let (own, trimmed) = split_indentation(place.before);
             let before = Before::read(trimmed, &mut copying.lexicon);
             let below = place.below.lines().find(|line| !line.trim().is_empty());
             let below = below.map(|line| read_line(line, &mut copying.lexicon));
-            // What was indented by the editor counts; a line without anything is guessed.
-            let indentation = if own.is_empty() && trimmed.is_empty() {
-                sheet.page.next_indentation(&copying.lexicon)
+            // What was indented by the editor counts; a line without anything gets what belongs there.
+            let margin = if place.before.is_empty() && place.after.is_empty() {
+                match companion.as_deref_mut() {
+                    Some(companion) => companion.indentation(&copying.lexicon, place.above, place.below),
+                    None => place.margin(sheet.page.opens_block(&copying.lexicon)),
+                }
             } else {
-                read_line(&format!("{own}x"), &mut copying.lexicon).indentation
+                own.to_owned()
             };
-            (before, below, indentation, own)
+            (before, below, margin)
         };
         if cancelled.load(Ordering::Relaxed) {
             return Vec::new();
         }
         let scratch = &mut *lock(&self.scratch);
+        let columns = indentation(&margin).0;
+        // What the line begins with that is not there yet.
+        let missing = if place.before.is_empty() { margin.as_str() } else { "" };
         let lines = {
             let copying = read(&self.copying);
             if let Some(companion) = companion.as_deref_mut() {
-                let line = &place.before[..own.len() + before.whole];
-                companion.begin(&copying.lexicon, CompanionPlace { above: place.above, line, below: place.below });
+                let line = format!("{margin}{}", &place.before[margin.len() - missing.len()..][..before.whole]);
+                companion
+                    .begin(&copying.lexicon, CompanionPlace { above: place.above, line: &line, below: place.below });
             }
             let (effort, companion) = (self.effort(), companion.as_deref_mut());
-            sheet.page.complete(&copying, indentation, &before, below.as_ref(), effort, companion, scratch).lines
+            sheet.page.complete(&copying, columns, &before, below.as_ref(), effort, companion, scratch).lines
         };
         drop(companion);
         let mut completions: Vec<Completion> = Vec::new();
@@ -228,10 +235,11 @@ impl Engine {
                 break;
             }
             let Some(text) = place.fits(&line.text) else { continue };
+            let text = format!("{missing}{text}");
             let mut completion =
                 Completion { text, replace: offset..offset, confidence: line.confidence, citations: Vec::new() };
             if completions.is_empty() && place.after.trim().is_empty() && !cancelled.load(Ordering::Relaxed) {
-                self.go_on(sheet, &place, own, indentation, &mut completion, cancelled, scratch);
+                self.go_on(sheet, &place, &margin, columns, &mut completion, cancelled, scratch);
             }
             if completions.iter().all(|known| known.text != completion.text) {
                 completions.push(completion);
@@ -518,6 +526,12 @@ impl<'a> At<'a> {
         let text = line.trim_end();
         let text = if after.is_empty() { text } else { text.strip_suffix(after)? };
         (!text.is_empty()).then(|| text.to_owned())
+    }
+
+    /// The indentation of a new line, which stands further in where the one above it opens a block.
+    fn margin(&self, opens_block: bool) -> String {
+        let last = self.above.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
+        format!("{}{}", split_indentation(last).0, if opens_block { self.unit() } else { "" })
     }
 
     /// One step of indentation, by the first line that has one.

@@ -249,3 +249,94 @@ impl Companion for NeuralCompanion {
         Some(Outlook { logits: &logits.values, log_sum: logits.log_sum, first: &self.first, symbols: &self.symbols })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use prentice_base::{Seed, ignore_events};
+    use prentice_index::copying::{CopyingModel, Source, read_line};
+    use prentice_model::{DecoderConfig, kernels::Precision, ops::AttentionShape};
+    use prentice_tokens::Words;
+
+    use super::*;
+
+    const TEXT: &str = "fn area(width: u32, height: u32) -> u32 {\n    width * height\n}\n\nfn main() {\n    let area = area(2, 3);\n    println!(\"{area}\");\n}\n";
+
+    fn companion(words: Words) -> Result<NeuralCompanion, NotForCompletion> {
+        let text = TEXT.repeat(3);
+        let vocabulary = Vocabulary::train([text.as_str()].into_iter(), 300, words, &ignore_events).unwrap();
+        let shape = AttentionShape { heads: 2, key_value_heads: 1, head: 32 };
+        let config = DecoderConfig::llama(vocabulary.len(), 64, 2, shape, 128, CONTEXT);
+        NeuralCompanion::new(Model::initialise(config, Seed(1)).unwrap(), vocabulary, Compute::new(Precision::F32))
+    }
+
+    fn logits(companion: &NeuralCompanion, branch: usize) -> Vec<f32> {
+        companion.outlook(branch).expect("it is open").logits.to_vec()
+    }
+
+    /// However a place is come to, by words that were there, were read or were grown, the same is expected.
+    #[test]
+    fn expectations_do_not_depend_on_the_way() {
+        let mut companion = companion(Words::Code).unwrap();
+        let mut copying = CopyingModel::with_default_weights(&[Source { path: "a.rs", text: TEXT }]);
+        copying.meet(&mut companion);
+        let line = read_line("let area = area(width, nowhere);", &mut copying.lexicon).symbols;
+        let above = TEXT.split_inclusive("    println").next().unwrap().trim_end_matches("    println");
+        for below in ["", "}\n"] {
+            let whole = |text: &str, companion: &mut NeuralCompanion| {
+                companion.begin(&copying.lexicon, Place { above, line: text, below });
+                logits(companion, 0)
+            };
+            let expected = whole("    let area = area(width", &mut companion);
+            let other = whole("    let area =", &mut companion);
+            let start = Place { above, line: "    ", below };
+            companion.begin(&copying.lexicon, start);
+            companion.read(&line);
+            assert_eq!((logits(&companion, 6), logits(&companion, 3)), (expected.clone(), other));
+            companion.begin(&copying.lexicon, start);
+            let mut sum = 0.0;
+            for symbol in &line[..6] {
+                sum += companion.outlook(0).unwrap().judge(*symbol).0;
+                sum += companion.grow(&[(0, *symbol), (0, line[7])])[0];
+            }
+            assert_eq!(logits(&companion, 0), expected);
+            assert!(sum < 0.0 && sum.is_finite());
+        }
+        // Every token that is a word stands for the symbol that it is the only token of.
+        let outlook = companion.outlook(0).unwrap();
+        let mut words = 0;
+        for (token, symbol) in (0..).zip(outlook.symbols) {
+            if *symbol != NO_SYMBOL {
+                assert_eq!((outlook.first[*symbol as usize], outlook.judge(*symbol).1), (token, true));
+                words += 1;
+            }
+        }
+        assert!(words > 20, "{words}");
+    }
+
+    #[test]
+    fn long_texts_and_lines_are_cut() {
+        let mut companion = companion(Words::Code).unwrap();
+        let mut copying = CopyingModel::with_default_weights(&[]);
+        copying.meet(&mut companion);
+        let above = TEXT.repeat(200);
+        let line = "width * ".repeat(150);
+        let symbols = read_line(&line, &mut copying.lexicon).symbols;
+        companion.begin(&copying.lexicon, Place { above: &above, line: &line, below: &above });
+        companion.read(&symbols);
+        assert!(companion.outlook(3).is_some() && companion.outlook(symbols.len()).is_none());
+        companion.begin(&copying.lexicon, Place { above: "é".repeat(9999).as_str(), line: "", below: "é" });
+        assert_eq!(companion.grow(&[(0, symbols[0])]).len(), 1);
+        assert!(companion.outlook(0).is_some());
+        // As many symbols as there is no room for: there is no answer then, and no panic.
+        for _ in 0..CONTEXT {
+            companion.grow(&[(0, symbols[0])]);
+        }
+        assert!(companion.outlook(0).is_none());
+    }
+
+    #[test]
+    fn a_vocabulary_of_runs_is_refused() {
+        let error = companion(Words::Text).err().expect("its tokens reach over words");
+        assert_eq!(error.to_string(), "the model's tokens reach over words, so that it cannot be asked word by word");
+    }
+}

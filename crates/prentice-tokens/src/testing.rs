@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use prentice_base::{Rng, Seed, ignore_events};
 use rand::RngExt as _;
 
-use crate::{VOCABULARY_FILE, Vocabulary};
+use crate::{VOCABULARY_FILE, Vocabulary, Words};
 
 /// A small program with what trips tokenizers up.
 pub(crate) const PROGRAM: &str = "\

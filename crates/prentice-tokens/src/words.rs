@@ -100,6 +100,24 @@ mod tests {
     }
 
     #[test]
+    fn words_of_code_are_those_of_the_copying_model() {
+        let pattern = SysRegex::new(&Words::Code.pattern()).unwrap();
+        let check = |text: &str, expected: Expect| {
+            expected.assert_eq(&format!("{:?}", words(text, pattern.find_iter(text)).collect::<Vec<_>>()));
+        };
+        check(
+            "    if a_1 ==  b.c()?;\r\n\n\tx = $y[0x1f]..=3;",
+            expect![[
+                r#"["    ", "if", " a_1", " ==", "  ", "b", ".", "c", "(", ")", "?", ";", "\r\n", "\n", "\t", "x", " =", " $y", "[", "0x1f", "]", "..=", "3", ";"]"#
+            ]],
+        );
+        check("<<= <!-- |= |x| été🦀🦀", expect![[r#"["<<=", " <!--", " |=", " |", "x", "|", " été", "🦀", "🦀"]"#]]);
+        for operator in OPERATORS {
+            assert_eq!(words(operator, pattern.find_iter(operator)).count(), 1, "{operator}");
+        }
+    }
+
+    #[test]
     fn a_gap_between_matches_is_a_word() {
         assert_eq!(words("abcdef", [(1, 2), (4, 5)].into_iter()).collect::<Vec<_>>(), ["a", "b", "cd", "e", "f"]);
     }

@@ -272,14 +272,20 @@ impl Page {
 
     /// The indentation that the next line most likely has.
     pub fn next_indentation(&self, lexicon: &Lexicon) -> u32 {
-        let Some((last, ..)) = self.lines.iter().rev().find(|(line, ..)| !line.symbols.is_empty()) else {
-            return 0;
-        };
-        let opens = last
-            .symbols
-            .last()
-            .is_some_and(|symbol| lexicon.class(*symbol) == Class::Open || lexicon.word_text(*symbol >> 1) == ":");
-        last.indentation + if opens { 4 } else { 0 }
+        let last = self.last_line().map_or(0, |line| line.indentation);
+        last + if self.opens_block(lexicon) { 4 } else { 0 }
+    }
+
+    /// Whether the last line opens a block.
+    pub fn opens_block(&self, lexicon: &Lexicon) -> bool {
+        self.last_line()
+            .and_then(|line| line.symbols.last())
+            .is_some_and(|symbol| lexicon.class(*symbol) == Class::Open || lexicon.word_text(*symbol >> 1) == ":")
+    }
+
+    /// The last line that is not blank.
+    fn last_line(&self) -> Option<&SymbolLine> {
+        self.lines.iter().rev().map(|(line, ..)| line).find(|line| !line.symbols.is_empty())
     }
 
     /// The likeliest lines after `before`, in a line that is indented so far and stands above `below`. `companion` has
