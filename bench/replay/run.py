@@ -25,6 +25,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 MODES = ["next-line", "next-line/suffix", "mid-line", "mid-line/suffix", "fim", "fim/suffix"]
+# What a model is adapted on.
+SOURCES = (".rs", ".py", ".pyi", ".ts", ".tsx", ".js", ".jsx", ".mjs", ".go", ".java", ".c", ".h", ".cc", ".cpp", ".lua")
 # Title, and where a part of the summary has it.
 FIGURES = {
     "exact": ("exact_match", "mean"),
@@ -70,6 +72,28 @@ def clone_of(name, commit, directory):
     return kept
 
 
+def check_out(clone, commit, into):
+    """Writes the sources at a commit; what a clone lacks, which are large files, is left out."""
+    listed = subprocess.run(["git", "-C", clone, "ls-tree", "-r", "-z", commit], capture_output=True, check=True).stdout
+    with subprocess.Popen(
+        ["git", "-C", clone, "cat-file", "--batch"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as objects:
+        for entry in listed.decode(errors="replace").split("\0")[:-1]:
+            (mode, kind, blob), path = entry.split("\t")[0].split(), entry.split("\t")[1]
+            if kind != "blob" or mode == "120000" or not path.endswith(SOURCES):
+                continue
+            objects.stdin.write(f"{blob}\n".encode())
+            objects.stdin.flush()
+            head = objects.stdout.readline().split()
+            if head[1] == b"missing":
+                continue
+            data = objects.stdout.read(int(head[2]) + 1)[:-1]
+            place = into / path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(data)
+        objects.stdin.close()
+
+
 def adapted(options, clone, name, commit):
     """The model, trained on the repository at the parent of the first replayed commit."""
     if not options.adapt:
@@ -81,8 +105,7 @@ def adapted(options, clone, name, commit):
     history = ["git", "-C", clone, "rev-list", "--first-parent", f"--max-count={options.commits + 1}", commit]
     base = subprocess.run(history, capture_output=True, text=True, check=True).stdout.split()[-1]
     with tempfile.TemporaryDirectory() as tree:
-        archive = subprocess.Popen(["git", "-C", clone, "archive", base], stdout=subprocess.PIPE)
-        subprocess.run(["tar", "-x", "-C", tree], stdin=archive.stdout, check=True)
+        check_out(clone, base, pathlib.Path(tree))
         command = [options.prentice, "adapt", tree, "--minutes", str(options.adapt), "--from", options.model]
         command += ["--out", model, "--json"] + (["--general", options.general] if options.general else [])
         print(f"{name}: adapting", file=sys.stderr)

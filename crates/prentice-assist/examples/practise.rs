@@ -20,8 +20,10 @@ use prentice_index::copying::{Companion, Source, Weights, practise};
 use prentice_model::{Compute, Model};
 use prentice_tokens::Vocabulary;
 
-/// Symbols that are learnt from in each tree.
-const SYMBOLS: usize = 60_000;
+/// Symbols that are learnt from in each tree, and how often the trees are gone through: with a neural model less, since
+/// that takes twenty times as long, and it begins where the copying model alone has come to.
+const ALONE: (usize, u64) = (60_000, 2);
+const ACCOMPANIED: (usize, u64) = (30_000, 1);
 
 fn main() {
     let mut trees: Vec<PathBuf> = std::env::args().skip(1).map(PathBuf::from).collect();
@@ -34,14 +36,15 @@ fn main() {
         companion = Some(made.expect("its tokens are within words"));
     }
     let mut learnt = if companion.is_some() { Weights::alone() } else { Weights::default() };
-    for round in 0..2 {
+    let (symbols, rounds) = if companion.is_some() { ACCOMPANIED } else { ALONE };
+    for round in 0..rounds {
         for tree in &trees {
             let mut files = Vec::new();
             collect(tree, tree, &mut files);
             files.sort();
             let sources: Vec<Source> = files.iter().map(|(path, text)| Source { path, text }).collect();
             let companion = companion.as_mut().map(|companion| companion as &mut (dyn Companion + 'static));
-            learnt = practise(&sources, learnt, SYMBOLS, companion, Seed(round));
+            learnt = practise(&sources, learnt, symbols, companion, Seed(round));
             eprintln!("{}: {} files", tree.display(), files.len());
         }
     }

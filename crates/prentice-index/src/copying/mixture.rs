@@ -190,6 +190,7 @@ impl Scratch {
 
 impl Mixture {
     /// What comes next. `allowed` may refuse candidates.
+    #[expect(clippy::too_many_arguments, reason = "all that decides what comes next")]
     pub fn predict(
         &self,
         stores: &Stores,
