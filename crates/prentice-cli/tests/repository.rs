@@ -131,7 +131,11 @@ fn what_cannot_be_asked_is_said() {
         "lsp --threshold 2",
         "lsp --repository nowhere",
         "complete project/ledger.py:99 --copying",
-        "complete project/ledger.py:1 --copying --model run",
+        "complete project/ledger.py:1 --copying --model nowhere",
+        "adapt project --minutes 0",
+        "adapt nowhere --minutes 1",
+        "adapt project --minutes 1 --from nowhere",
+        "lsp --endpoint localhost:8000 --repository project",
     ] {
         let shown = index_is_said(&sandbox.outcome(&mut sandbox.prentice(arguments)));
         outcomes += &format!("$ prentice {arguments}\n{shown}\n");
@@ -177,12 +181,31 @@ fn what_cannot_be_asked_is_said() {
         hint: write FILE:LINE or FILE:LINE:COLUMN, counted from 1, such as src/main.rs:12:9
         exit code 2
 
-        $ prentice complete project/ledger.py:1 --copying --model run
-        error: the argument '--copying' cannot be used with '--model <DIR>'
+        $ prentice complete project/ledger.py:1 --copying --model nowhere
+        error: cannot read nowhere/config.json
+        caused by: No such file or directory (os error 2)
+        hint: give the directory of a checkpoint: it holds config.json, model.safetensors and tokenizer.json
+        exit code 2
 
-        Usage: prentice complete --copying <PLACE>
+        $ prentice adapt project --minutes 0
+        error: --minutes 0 leaves no time to train
+        hint: give a number above 0; 5 is a good start
+        exit code 2
 
-        For more information, try '--help'.
+        $ prentice adapt nowhere --minutes 1
+        error: nowhere is no directory
+        hint: give the directory of a repository
+        exit code 2
+
+        $ prentice adapt project --minutes 1 --from nowhere
+        error: cannot read nowhere/config.json
+        caused by: No such file or directory (os error 2)
+        hint: give the directory of a checkpoint: it holds config.json, model.safetensors and tokenizer.json
+        exit code 2
+
+        $ prentice lsp --endpoint localhost:8000 --repository project
+        error: `localhost:8000` is no address of an endpoint: it begins with `http://`
+        hint: give the base of the API, such as http://localhost:8000/v1
         exit code 2
 
     "#]]
@@ -218,6 +241,42 @@ fn completions_are_copied_and_cited() {
     assert_eq!(best["citations"][0]["line"], 10);
     assert_eq!(best["citations"][0]["licence"], "MIT");
     assert_eq!(best["citations"][0]["commit"], Value::Null, "there is no git here");
+}
+
+/// A model is trained on a repository, goes on from there, and is asked beside copying.
+#[test]
+fn a_model_is_adapted_and_asked() {
+    let sandbox = project();
+    sandbox.write(
+        "project/other.py",
+        "from store import open_store\n\n\nclass Other:\n    def __init__(self, path):\n        self.store = open_s\n",
+    );
+    sandbox.tree("trained", 12);
+    let place = "complete project/other.py:6 --copying";
+    let alone = sandbox.summary(place)["completions"].clone();
+    assert!(alone[0]["text"].as_str().is_some_and(|text| text.starts_with("tore(path")), "{alone}");
+    let first = sandbox.summary("adapt trained --minutes 0.05");
+    assert!(first["steps"].as_u64().is_some_and(|steps| steps > 0));
+    assert!(first["repository"]["after"].as_f64() < first["repository"]["before"].as_f64());
+    assert_eq!(first["elsewhere"]["before"], Value::Null);
+    assert_eq!(sandbox.listing("trained/.prentice/model"), ["config.json", "model.safetensors", "tokenizer.json"]);
+    // Nothing of the work is left.
+    assert!(!sandbox.path("trained/.prentice/model.work").exists());
+    let second = sandbox.summary("adapt trained --minutes 0.05 --from trained/.prentice/model --out again");
+    assert!(second["repository"]["before"].as_f64() < first["repository"]["before"].as_f64());
+    assert_ne!(first["digest"], second["digest"]);
+
+    // After a few seconds it knows little, and that counts.
+    assert_ne!(sandbox.summary(&format!("{place} --model again"))["completions"], alone);
+    assert_eq!(sandbox.summary(place)["completions"], alone);
+    // Another kind of model cannot be asked word by word.
+    sandbox.summary("corpus build trained --out corpus");
+    sandbox.summary("tokens train --corpus corpus --size 320 --out vocabulary");
+    sandbox.summary("tokens encode --corpus corpus --vocabulary vocabulary --context 128 --out tokens");
+    sandbox.summary("model train --shards tokens --steps 1 --layers 2 --out base");
+    let other = "complete project/other.py:6 --copying --model base/model";
+    let said = sandbox.outcome(&mut sandbox.prentice(other));
+    assert!(said.contains("the model's tokens reach over words, so that it cannot be asked word by word"), "{said}");
 }
 
 /// The next message of the server.

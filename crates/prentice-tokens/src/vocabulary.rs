@@ -281,6 +281,11 @@ impl Vocabulary {
         self.tokenizer.get_added_vocabulary().get_vocab().get(spelling).copied()
     }
 
+    /// Whether it was made to stay within these words.
+    pub fn is_within(&self, words: Words) -> bool {
+        self.split.pattern == SplitPattern::Regex(words.pattern())
+    }
+
     /// How many tokens there are; ids are below it.
     #[expect(clippy::len_without_is_empty, reason = "a vocabulary is never empty")]
     pub fn len(&self) -> usize {

@@ -26,7 +26,7 @@ pub use beam::{Before, Effort, Line, Lines, THOROUGH};
 use chains::Chains;
 pub use companion::{Asked, Companion, NO_SYMBOL, Outlook, PARTIAL, Place};
 use lexicon::Vocabulary;
-pub use lexicon::{Class, Lexicon, NEWLINE, Piece, SEPARATOR, Symbol, pieces};
+pub use lexicon::{Class, Lexicon, NEWLINE, SEPARATOR, Symbol, pieces};
 use mixture::Stores;
 pub use mixture::{Mixture, Scratch};
 pub use rerank::Reranker;
