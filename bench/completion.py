@@ -37,8 +37,8 @@ EXTENSIONS = {".rs": "rust", ".py": "python", ".ts": "typescript", ".tsx": "type
 class Server:
     """A language server, spoken to over pipes."""
 
-    def __init__(self, program, root):
-        self.process = subprocess.Popen([program, "lsp"], cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    def __init__(self, program, root, arguments=()):
+        self.process = subprocess.Popen([program, "lsp", *arguments], cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         threading.Thread(target=self.process.stderr.read, daemon=True).start()
         self.answers = queue.Queue()
         threading.Thread(target=self.read, daemon=True).start()
@@ -94,10 +94,10 @@ def percentile(values, share):
     return values[min(len(values) - 1, int(len(values) * share))]
 
 
-def opening(program, root, known):
+def opening(program, root, known, arguments=()):
     """Seconds from the start until a symbol of the repository is found."""
     started = time.perf_counter()
-    server = Server(program, root)
+    server = Server(program, root, arguments)
     while not server.request("workspace/symbol", {"query": known}):
         time.sleep(0.02)
     return time.perf_counter() - started, server
@@ -172,6 +172,7 @@ def main():
     parser.add_argument("--requests", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--storm", type=float, default=0.5, metavar="MINUTES", help="of random edits at the end")
+    parser.add_argument("--model", type=pathlib.Path, help="a model of `prentice adapt` to ask, too")
     parser.add_argument("--prentice", default=str(pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release" / "prentice"))
     options = parser.parse_args()
     chance = random.Random(options.seed)
@@ -185,7 +186,8 @@ def main():
         marker.write_text({".rs": "pub fn zz_first_marker() {}\n", ".py": "def zz_first_marker():\n    pass\n", ".go": "package zz\n\nfunc zz_first_marker() {}\n"}.get(marker.suffix, "export function zz_first_marker() {}\n"))
         first, server = opening(options.prentice, root, "zz_first_marker")
         server.close()
-        second, server = opening(options.prentice, root, "zz_first_marker")
+        model = ["--model", options.model.resolve()] if options.model else []
+        second, server = opening(options.prentice, root, "zz_first_marker", model)
         index = sum(path.stat().st_size for path in (root / ".prentice" / "index").iterdir())
         # The copying model is read beside the symbols: typing begins when it is there.
         time.sleep(2 * first + 1)

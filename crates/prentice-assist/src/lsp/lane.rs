@@ -6,6 +6,7 @@ use std::{
         Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 /// A queue that whoever adds to it may also tidy: a channel could not drop what nobody waits for any more.
@@ -50,6 +51,13 @@ impl<T> Lane<T> {
             }
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
+    }
+
+    /// Whether nothing comes for a while.
+    pub fn is_quiet_for(&self, pause: Duration) -> bool {
+        let nothing = |state: &mut State<T>| state.waiting.is_empty() && !state.closed;
+        let waited = self.changed.wait_timeout_while(self.lock(), pause, nothing);
+        waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
     }
 
     /// Set once something comes that waits for the worker.

@@ -11,6 +11,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use crossbeam_channel::Sender;
@@ -93,6 +94,9 @@ pub enum Answer {
     Value(Value),
 }
 
+/// How long nobody asks before the next answer is prepared.
+const PAUSE: Duration = Duration::from_millis(30);
+
 /// Works on completions until the lane closes.
 pub fn complete(lane: &Lane<CompletionJob>, backend: &dyn Backend, finished: &Sender<Finished>) {
     while let Some(job) = lane.next() {
@@ -104,7 +108,8 @@ pub fn complete(lane: &Lane<CompletionJob>, backend: &dyn Backend, finished: &Se
         let next =
             outcome.as_ref().ok().filter(|_| job.selected.is_none()).map(|found| (job.at.clone(), found.clone()));
         let _ = finished.send(Finished { id, outcome: outcome.map(|found| Answer::Completions(job, found)) });
-        if let Some((at, found)) = next {
+        // What is prepared must not be in the way of the next key.
+        if let Some((at, found)) = next.filter(|_| lane.is_quiet_for(PAUSE)) {
             let _ = guarded(|| backend.answered(&at.cursor(), &found, lane.arrived()));
         }
     }
