@@ -191,7 +191,8 @@ def main():
         index = sum(path.stat().st_size for path in (root / ".prentice" / "index").iterdir())
         # The copying model is read beside the symbols: typing begins when it is there.
         time.sleep(2 * first + 1)
-        latencies, shown = [], 0
+        # Keys that go on with what was offered first are answered from what was computed then; the others stand apart.
+        latencies, anew, shown = [], [], 0
         while len(latencies) < options.requests:
             path = chance.choice(files)
             text = path.read_text(errors="replace")
@@ -204,7 +205,7 @@ def main():
             indentation = len(line) - len(line.lstrip())
             before = "\n".join([*lines[:number], line[:indentation], *lines[number + 1 :]])
             server.notify("textDocument/didOpen", {"textDocument": {"uri": uri, "languageId": EXTENSIONS[path.suffix], "version": 1, "text": before}})
-            version = 1
+            version, offered = 1, ""
             for column in range(indentation, len(line)):
                 position = {"line": number, "character": column}
                 after = {"line": number, "character": column + 1}
@@ -215,6 +216,12 @@ def main():
                 latencies.append(1e3 * (time.perf_counter() - started))
                 items = answer["items"] if isinstance(answer, dict) else answer or []
                 shown += bool(items)
+                if not (len(offered) > 1 and offered.startswith(line[column])):
+                    anew.append(latencies[-1])
+                offered = items[0]["insertText"] if items else ""
+                # The item may begin with what stands before the cursor already.
+                if items and "range" in items[0]:
+                    offered = offered[column + 1 - items[0]["range"]["start"]["character"] :]
                 time.sleep(0.01)
             server.notify("textDocument/didClose", {"textDocument": {"uri": uri}})
         saves = []
@@ -245,6 +252,10 @@ def main():
         "completion_p50_ms": percentile(latencies, 0.5),
         "completion_p95_ms": percentile(latencies, 0.95),
         "completion_p99_ms": percentile(latencies, 0.99),
+        "anew": len(anew),
+        "anew_p50_ms": percentile(anew, 0.5),
+        "anew_p95_ms": percentile(anew, 0.95),
+        "anew_p99_ms": percentile(anew, 0.99),
         "save_median_ms": statistics.median(saves),
         "save_worst_ms": max(saves),
         **stormy,
