@@ -159,6 +159,12 @@ impl Engine {
         self.replace_copying(copying);
     }
 
+    /// The same files are another commit's now, or differ from it elsewhere.
+    pub fn checked_out(&self, checkout: Checkout) {
+        *write(&self.checkout) = checkout;
+        lock(&self.foreseen).clear();
+    }
+
     /// Symbols have other numbers from here on.
     fn replace_copying(&self, mut copying: CopyingModel) {
         let mut companion = lock(&self.companion);

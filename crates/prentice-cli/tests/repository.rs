@@ -5,7 +5,9 @@ mod common;
 use std::{
     fs,
     io::{BufRead as _, BufReader, Read as _, Write as _},
-    process::{ChildStdin, ChildStdout, Stdio},
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    thread,
+    time::Duration,
 };
 
 use common::Sandbox;
@@ -296,39 +298,94 @@ fn receive(stream: &mut BufReader<ChildStdout>) -> Value {
     serde_json::from_slice(&body).unwrap()
 }
 
-#[test]
-fn an_editor_is_served() {
-    let sandbox = project();
-    let mut child =
-        sandbox.prentice("lsp --repository project").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    let mut input = child.stdin.take().unwrap();
-    let mut output = BufReader::new(child.stdout.take().unwrap());
-    let send = |input: &mut ChildStdin, message: Value| {
+/// An editor's session with `prentice lsp`.
+struct Editor {
+    child: Child,
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
+    asked: u32,
+}
+
+impl Editor {
+    fn start(sandbox: &Sandbox, directory: &str) -> Self {
+        let mut command = sandbox.prentice(&format!("lsp --repository {directory}"));
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let (input, output) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
+        let mut editor = Self { child, input, output, asked: 0 };
+        let root = format!("file://{}", sandbox.path(directory).display());
+        let answer = editor.ask("initialize", json!({"rootUri": root, "capabilities": {}}));
+        assert_eq!(answer["serverInfo"]["name"], "prentice");
+        editor
+    }
+
+    fn send(&mut self, message: Value) {
         let body = message.to_string();
-        write!(input, "Content-Length: {}\r\n\r\n{body}", body.len()).unwrap();
-        input.flush().unwrap();
-    };
-    let mut ask = |id: u32, method: &str, params: Value| {
-        send(&mut input, json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}));
+        write!(self.input, "Content-Length: {}\r\n\r\n{body}", body.len()).unwrap();
+        self.input.flush().unwrap();
+    }
+
+    fn ask(&mut self, method: &str, params: Value) -> Value {
+        self.asked += 1;
+        let id = self.asked;
+        self.send(json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}));
         loop {
-            let message = receive(&mut output);
+            let message = receive(&mut self.output);
             if message["id"] == id && message.get("method").is_none() {
                 break message["result"].clone();
             }
         }
-    };
-    let root = format!("file://{}", sandbox.path("project").display());
-    let answer = ask(1, "initialize", json!({"rootUri": root, "capabilities": {}}));
-    assert_eq!(answer["serverInfo"]["name"], "prentice");
+    }
+
+    /// Asks for a symbol until it is there, or until it is not; where it is. Half a minute at most.
+    fn wait_for(&mut self, symbol: &str, there: bool) -> String {
+        for _ in 0..600 {
+            let found = self.ask("workspace/symbol", json!({"query": symbol}));
+            let place = found[0]["location"]["uri"].as_str().unwrap_or_default().to_owned();
+            if place.is_empty() != there {
+                return place;
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+        panic!("`{symbol}`: {there} is not what came");
+    }
+
+    fn leave(mut self) {
+        self.ask("shutdown", Value::Null);
+        self.send(json!({"jsonrpc": "2.0", "method": "exit"}));
+        drop(self.input);
+        assert!(self.child.wait().unwrap().success());
+    }
+}
+
+#[test]
+fn an_editor_is_served() {
+    let sandbox = project();
+    let mut editor = Editor::start(&sandbox, "project");
     // The index is made beside the session.
-    let found = (2..200).find_map(|id| {
-        let found = ask(id, "workspace/symbol", json!({"query": "open_store"}));
-        std::thread::sleep(std::time::Duration::from_millis(50));
-        found.as_array().filter(|found| !found.is_empty()).cloned()
-    });
-    assert!(found.expect("the index is made")[0]["location"]["uri"].as_str().unwrap().ends_with("store.py"));
-    ask(200, "shutdown", Value::Null);
-    send(&mut input, json!({"jsonrpc": "2.0", "method": "exit"}));
-    drop(input);
-    assert!(child.wait().unwrap().success());
+    assert!(editor.wait_for("open_store", true).ends_with("store.py"));
+    editor.leave();
+}
+
+#[test]
+fn another_branch_is_another_repository() {
+    let sandbox = project();
+    let git = |arguments: &str| {
+        let mut command = Command::new("git");
+        command.args(["-c", "user.name=a", "-c", "user.email=a@b"]).args(arguments.split_whitespace());
+        let done = command.current_dir(sandbox.path("project")).output();
+        done.is_ok_and(|output| output.status.success())
+    };
+    if !git("init -q -b first") {
+        println!("git is not here: not tested");
+        return;
+    }
+    assert!(git("add .") && git("commit -qm one") && git("checkout -qb second"));
+    sandbox.write("project/store.py", STORE.replace("open_store", "begin_store"));
+    assert!(git("commit -qam two"));
+    let mut editor = Editor::start(&sandbox, "project");
+    assert!(editor.wait_for("begin_store", true).ends_with("store.py"));
+    assert!(git("checkout -q first"));
+    assert!(editor.wait_for("open_store", true).ends_with("store.py"));
+    editor.wait_for("begin_store", false);
+    editor.leave();
 }

@@ -3,12 +3,16 @@
 use std::{
     env,
     path::{Path, PathBuf},
+    sync::mpsc::{Receiver, RecvTimeoutError, channel},
+    thread,
+    time::Duration,
 };
 
 use prentice_assist::{
     Endpoint, EndpointOptions, Engine, EngineOptions,
     lsp::{Counts, Ending, ServeOptions, Workspace, serve_stdio, summarise},
 };
+use prentice_base::{ContentHash, digest_json};
 use serde_json::json;
 
 use crate::{
@@ -21,6 +25,9 @@ use crate::{
         table,
     },
 };
+
+/// How often it is looked whether git has changed the repository.
+const LOOK: Duration = Duration::from_secs(1);
 
 fn statistics_of(root: &Path) -> PathBuf {
     root.join(".prentice/completions.jsonl")
@@ -51,7 +58,10 @@ pub fn serve(session: &Session, arguments: Lsp) -> Result<(), CliError> {
         ..ServeOptions::default()
     };
     let engine_options = EngineOptions { threshold: arguments.threshold, ..EngineOptions::default() };
-    let ending = std::thread::scope(|scope| {
+    let ending = thread::scope(|scope| {
+        // Dropped at the end of the session, which ends whoever listens.
+        let (_session, over) = channel::<()>();
+        let mut over = Some(over);
         serve_stdio(&options, |workspace: &Workspace| {
             let engine = std::sync::Arc::new(Engine::new(workspace.root().to_owned(), engine_options));
             if let Some(endpoint) = endpoint.take() {
@@ -60,7 +70,11 @@ pub fn serve(session: &Session, arguments: Lsp) -> Result<(), CliError> {
             let filled = std::sync::Arc::clone(&engine);
             let root = workspace.root().to_owned();
             let beside = &arguments.beside;
-            scope.spawn(move || fill(session, &filled, &root, beside));
+            let over = over.take().expect("a session begins once");
+            scope.spawn(move || {
+                let files = fill(session, &filled, &root, beside);
+                follow(session, &filled, &root, files, &over);
+            });
             engine
         })
     });
@@ -73,24 +87,56 @@ pub fn serve(session: &Session, arguments: Lsp) -> Result<(), CliError> {
     }
 }
 
-/// Reads the repository beside the session, which answers from open documents until then.
-fn fill(session: &Session, engine: &Engine, root: &Path, beside: &Beside) {
-    match repository::open(session, root) {
-        Ok(repository) => {
-            let checkout = repository::checkout(&repository.root, &repository.index);
-            engine.fill(repository.index, checkout);
-            // What it took to build the index is not needed any more.
-            memory::release();
-        }
-        Err(error) => engine.notify(true, format!("the repository is not indexed: {}", error.message)),
-    }
+/// Reads the repository beside the session, which answers from open documents until then. Returns which files it has.
+fn fill(session: &Session, engine: &Engine, root: &Path, beside: &Beside) -> Option<ContentHash> {
+    let files = reread(session, engine, root, None);
     if beside.no_model || beside.endpoint.is_some() {
-        return;
+        return files;
     }
-    let Some(model) = companion::beside(beside.model.as_deref(), root) else { return };
+    let Some(model) = companion::beside(beside.model.as_deref(), root) else { return files };
     match companion::load(&model) {
         Ok(companion) => engine.accompany(Box::new(companion)),
         Err(error) => engine.notify(true, format!("completions are copied only: {}", error.message)),
+    }
+    files
+}
+
+/// Reads the repository again where git has changed it: another branch, a rebase, what was pulled. Returns when the session
+/// is over.
+fn follow(session: &Session, engine: &Engine, root: &Path, mut files: Option<ContentHash>, over: &Receiver<()>) {
+    let mut known = repository::git_stamp(root);
+    let mut last = known.clone();
+    while over.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
+        let now = repository::git_stamp(root);
+        // Not in the middle of it.
+        if now != known && now == last {
+            files = reread(session, engine, root, files);
+            known.clone_from(&now);
+        }
+        last = now;
+    }
+}
+
+/// Brings the repository as it is on disk, where its files are not those that are `known`.
+fn reread(session: &Session, engine: &Engine, root: &Path, known: Option<ContentHash>) -> Option<ContentHash> {
+    match repository::open(session, root) {
+        Ok(repository) => {
+            let files: Vec<_> = repository.index.files().map(|file| (&file.path, file.digest)).collect();
+            let files = digest_json(&files);
+            let checkout = repository::checkout(&repository.root, &repository.index);
+            if known == Some(files) {
+                engine.checked_out(checkout);
+            } else {
+                engine.fill(repository.index, checkout);
+                // What it took to build the index is not needed any more.
+                memory::release();
+            }
+            Some(files)
+        }
+        Err(error) => {
+            engine.notify(true, format!("the repository is not indexed: {}", error.message));
+            known
+        }
     }
 }
 

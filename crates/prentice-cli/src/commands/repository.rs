@@ -8,7 +8,7 @@ use std::{
     collections::{BTreeSet, HashSet},
     fs,
     path::{Path, PathBuf},
-    time::Instant,
+    time::{Instant, SystemTime},
 };
 
 use prentice_assist::Checkout;
@@ -86,6 +86,17 @@ pub fn open(session: &Session, root: &Path) -> Result<Repository, CliError> {
         });
     }
     Ok(Repository { root, index })
+}
+
+/// When git last wrote what says which commit is checked out and what is staged; nothing outside of a work tree.
+pub fn git_stamp(root: &Path) -> Vec<Option<SystemTime>> {
+    let git = root.join(".git");
+    // In a linked work tree it is a file that names the directory.
+    let linked = fs::read_to_string(&git).ok();
+    let directory = linked.as_deref().and_then(|text| text.strip_prefix("gitdir: ")).map(|path| root.join(path.trim()));
+    let directory = directory.unwrap_or(git);
+    let written = |name: &str| fs::metadata(directory.join(name)).and_then(|file| file.modified()).ok();
+    ["HEAD", "logs/HEAD", "index"].map(written).to_vec()
 }
 
 /// Makes the directory of ours in a repository.
