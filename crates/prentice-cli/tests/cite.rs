@@ -6,7 +6,7 @@ use std::process::Command;
 
 use common::Sandbox;
 use expect_test::expect;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const AREA: &str = "\
 def area(width, height):
@@ -144,6 +144,23 @@ fn what_is_cited_stands_there_and_a_commit_is_named_only_for_what_it_has() {
     assert_eq!(count("cite library/src/area.py --in library"), 0);
     sandbox.write("library/src/copy.py", AREA);
     assert_eq!(count("cite library/src/area.py --in library"), 1);
+}
+
+#[test]
+fn a_corpus_is_cited_as_its_trees_were() {
+    let sandbox = Sandbox::new();
+    sandbox.tree("tree", 6);
+    sandbox.write("tree/pyproject.toml", "[project]\nname = \"shapes\"\nversion = \"1.0\"\nlicense = \"MIT\"\n");
+    sandbox.write("new.py", common::source(3));
+    sandbox.summary("corpus build tree --held-out 0.5 --out corpus");
+    let from_tree = sandbox.summary("cite new.py --in tree");
+    let from_corpus = sandbox.summary("cite new.py --in corpus");
+    let cited = |summary: &Value| -> Vec<Value> {
+        let spans = summary["spans"].as_array().unwrap().iter();
+        spans.map(|span| json!([span["text"], span["cited_line"], span["licence"], span["commit"]])).collect()
+    };
+    assert_eq!(cited(&from_corpus), cited(&from_tree));
+    assert!(!cited(&from_corpus).is_empty());
 }
 
 #[test]

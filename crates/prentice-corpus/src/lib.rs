@@ -36,4 +36,4 @@ pub use language::{Language, LanguageKind, by_name, identify};
 pub use licence::{Standing, standing};
 pub use reason::{Reason, Step, UnknownReason};
 pub use signals::{Signals, signals};
-pub use store::{Corpus, CorpusDocument, CorpusError, Extent, Row};
+pub use store::{CORPUS_FILE, Corpus, CorpusDocument, CorpusError, Extent, Row};

@@ -141,7 +141,8 @@ impl CorpusError {
 }
 
 const LAYOUT: u32 = 1;
-const HEAD: &str = "corpus.json";
+/// The file that a corpus is known by.
+pub const CORPUS_FILE: &str = "corpus.json";
 const ROWS: &str = "documents.jsonl";
 const CONTENTS: &str = "contents.bin";
 
@@ -279,7 +280,7 @@ impl Corpus {
         };
         let mut head = serde_json::to_vec_pretty(&head).expect("the head is plain data");
         head.push(b'\n');
-        Ok(files::write_atomic(&directory.join(HEAD), &head)?)
+        Ok(files::write_atomic(&directory.join(CORPUS_FILE), &head)?)
     }
 
     /// Opens the corpus in `directory`, and checks every byte of it against its digests.
@@ -287,7 +288,7 @@ impl Corpus {
     /// # Errors
     /// There is no corpus, or a file of it is missing, truncated or damaged.
     pub fn open(directory: &Path) -> Result<Self, CorpusError> {
-        let path = directory.join(HEAD);
+        let path = directory.join(CORPUS_FILE);
         if !path.exists() {
             return Err(CorpusError::NotACorpus { directory: directory.to_owned() });
         }

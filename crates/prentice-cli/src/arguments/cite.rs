@@ -17,7 +17,7 @@ pub struct Cite {
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
 
-    /// A tree to look in; can be repeated [default: the repository around the current directory]
+    /// A tree, or a corpus of `prentice corpus build`, to look in; can be repeated [default: the repository around the current directory]
     #[arg(long = "in", value_name = "DIR")]
     pub trees: Vec<PathBuf>,
 

@@ -10,8 +10,8 @@ use std::{
     sync::Arc,
 };
 
-use prentice_base::{Event, LicenceEvidence, SourceKind};
-use prentice_corpus::{IngestOptions, Standing, scan, standing};
+use prentice_base::{Event, LicenceEvidence, Provenance, SourceKind};
+use prentice_corpus::{CORPUS_FILE, Corpus, IngestOptions, Split, Standing, scan, standing};
 use prentice_index::{
     cite::{CiteIndex, Terms},
     copying::Source,
@@ -35,6 +35,24 @@ pub struct Work {
     text: Arc<str>,
     /// The top of the git work tree it lies in.
     top: Option<PathBuf>,
+    /// The commit that a corpus took it from.
+    commit: Option<String>,
+}
+
+impl Work {
+    fn new(file: PathBuf, provenance: &Provenance, text: Arc<str>) -> Self {
+        let standing = standing(&provenance.licences);
+        Self {
+            file,
+            origin: provenance.origin.clone(),
+            licence: licence(&provenance.licences),
+            standing,
+            terms: terms(standing),
+            text,
+            top: None,
+            commit: None,
+        }
+    }
 }
 
 /// Trees that are looked in.
@@ -48,13 +66,25 @@ pub struct Shelf {
 }
 
 impl Shelf {
-    /// Reads trees; without any, the repository around the current directory, or that directory.
+    /// Reads trees and corpora; without any, the repository around the current directory, or that directory.
     pub fn open(session: &Session, trees: &[PathBuf]) -> Result<Self, CliError> {
         let mut works = BTreeMap::new();
         let mut prefixes = Vec::new();
         let mut files = BTreeSet::new();
         let here = [current_repository()];
         for tree in if trees.is_empty() { &here } else { trees } {
+            if tree.join(CORPUS_FILE).is_file() {
+                let corpus = Corpus::open(tree).map_err(advice::corpus)?;
+                for document in corpus.documents(Split::Train).chain(corpus.documents(Split::HeldOut)) {
+                    let provenance = document.provenance;
+                    let name = format!("{}/{}", provenance.origin, provenance.path);
+                    let is_git = provenance.source == SourceKind::GitWorkTree;
+                    let work = Work::new(PathBuf::from(&name), provenance, Arc::from(document.text));
+                    let commit = provenance.revision.clone().filter(|_| is_git);
+                    works.insert(name, Work { commit, ..work });
+                }
+                continue;
+            }
             // Progress is for what takes long.
             let warnings = |event| {
                 if matches!(event, Event::Warning { .. }) {
@@ -75,16 +105,8 @@ impl Shelf {
                 let provenance = document.provenance;
                 let above = Path::new(&provenance.path).components().count();
                 let is_git = provenance.source == SourceKind::GitWorkTree;
-                let standing = standing(&provenance.licences);
-                let work = Work {
-                    top: document.file.ancestors().nth(above).filter(|_| is_git).map(Path::to_owned),
-                    file: document.file,
-                    origin: provenance.origin,
-                    licence: licence(&provenance.licences),
-                    standing,
-                    terms: terms(standing),
-                    text,
-                };
+                let top = document.file.ancestors().nth(above).filter(|_| is_git).map(Path::to_owned);
+                let work = Work { top, ..Work::new(document.file, &provenance, text) };
                 works.insert(name, work);
             }
             prefixes.push(prefix.to_string_lossy().into_owned());
@@ -118,12 +140,13 @@ impl Shelf {
     /// The commits of the files that are what is checked out, by file.
     pub fn commits<'a>(&self, session: &Session, works: impl Iterator<Item = &'a Work>) -> HashMap<PathBuf, String> {
         let mut trees: BTreeMap<&Path, BTreeSet<&Path>> = BTreeMap::new();
+        let mut commits = HashMap::new();
         for work in works {
+            commits.extend(work.commit.iter().map(|commit| (work.file.clone(), commit.clone())));
             if let Some(top) = &work.top {
                 trees.entry(top).or_default().insert(&work.file);
             }
         }
-        let mut commits = HashMap::new();
         for (top, files) in trees {
             match unchanged(top, &files) {
                 Some((commit, unchanged)) => {
