@@ -106,8 +106,9 @@ pub fn run(session: &Session, arguments: Adapt) -> Result<(), CliError> {
         pretrain(inputs, &options, compute, &checkpoints, &events)
     };
     let trained = match train(initial.clone()) {
-        // The repository has changed since a run that was broken off.
         Err(PretrainError::AnotherRun { .. }) => {
+            let message = "the repository or the options have changed since a run that was broken off: beginning anew";
+            session.emit(Event::Warning { message: message.to_owned() });
             fs::remove_dir_all(&checkpoints)?;
             train(initial)
         }
@@ -130,9 +131,9 @@ pub fn run(session: &Session, arguments: Adapt) -> Result<(), CliError> {
         })
         .collect();
     let shown = table(&[("bits a byte", Left), ("before", Right), ("after", Right)], &rows);
-    let forgetting = match general {
+    let forgetting = match &after[1] {
         Some(_) => "",
-        None => "what it forgot was not measured: --general names token shards of other code\n",
+        None => "what it forgot was not measured: --general names token shards of other code, with some held out\n",
     };
     let of = |losses: &[Option<HeldOutLoss>; 2], which: usize| -> Value {
         losses[which].as_ref().map_or(Value::Null, |loss| json!(loss.bits_per_byte))

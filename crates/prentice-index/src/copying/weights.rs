@@ -1,6 +1,6 @@
 //! Weights that come with Prentice, so that a repository is completed well from its first minute.
 //!
-//! They were learnt by `cargo run --release -p prentice-index --example practise` on the trees that its doc names, none
+//! They were learnt by `cargo run --release -p prentice-assist --example practise` on the trees that its doc names, none
 //! of which is examined on, and go on learning wherever they are used. Changing a context or a feature makes them void:
 //! then they are learnt again.
 
