@@ -1,6 +1,7 @@
 //! The two threads that call the backend.
 //!
-//! One completes; the other tells of changes and asks all else, in the order in which the client said it. So a completion
+//! One completes; the other tells of changes and asks all else, in the order in which the client said it, but for changes
+//! that were overtaken by newer ones of their document ([`enqueue`]). So a completion
 //! never waits for the index, and a definition is always looked up in the text that the client had when it asked.
 
 use std::{
@@ -67,6 +68,17 @@ pub enum DocumentEvent {
     Changed { path: String, text: Arc<Text>, edits: Vec<Edit> },
     Saved { path: String, text: Arc<Text> },
     Closed { path: String },
+}
+
+impl DocumentEvent {
+    fn path(&self) -> &str {
+        match self {
+            Self::Opened { path, .. }
+            | Self::Changed { path, .. }
+            | Self::Saved { path, .. }
+            | Self::Closed { path } => path,
+        }
+    }
 }
 
 /// What can be asked besides completions.
@@ -150,17 +162,24 @@ pub fn attend(
     }
 }
 
-/// Adds to what waits; changes that follow each other become one.
+/// Adds to what waits. A change that waits already takes up what a newer one of its document brings, whatever else waits
+/// behind it: so the queue stays short however fast somebody types, and nobody who asks sees less than was there.
 pub fn enqueue(lane: &Lane<Task>, event: DocumentEvent) {
-    lane.update(|waiting| match (waiting.back_mut(), event) {
-        (
-            Some(Task::Tell(DocumentEvent::Changed { path, text, edits })),
-            DocumentEvent::Changed { path: same, text: newer, edits: more },
-        ) if *path == same => {
-            *text = newer;
-            edits.extend(more);
+    lane.update(|waiting| {
+        let last = waiting.iter_mut().rev().find_map(|task| match task {
+            Task::Tell(told) if told.path() == event.path() => Some(told),
+            _ => None,
+        });
+        match (last, event) {
+            (
+                Some(DocumentEvent::Changed { text, edits, .. }),
+                DocumentEvent::Changed { text: newer, edits: more, .. },
+            ) => {
+                *text = newer;
+                edits.extend(more);
+            }
+            (_, event) => waiting.push_back(Task::Tell(event)),
         }
-        (_, event) => waiting.push_back(Task::Tell(event)),
     });
 }
 
@@ -218,4 +237,48 @@ pub fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, String> {
         let said = panic.downcast_ref::<&str>().map(|said| (*said).to_owned());
         said.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_stays_short_however_much_is_typed() {
+        let lane = Lane::new();
+        let text = |content: String| Arc::new(Text::new(content));
+        let changed = |path: &str, number: usize| DocumentEvent::Changed {
+            path: path.to_owned(),
+            text: text(number.to_string()),
+            edits: vec![Edit { range: 0..0, text: number.to_string() }],
+        };
+        let ask = |id: i32| Task::Ask {
+            id: RequestId::from(id),
+            question: Question::Symbols(String::new()),
+            cancelled: Arc::default(),
+        };
+        for number in 0..1000 {
+            enqueue(&lane, changed(["a", "b", "c"][number % 3], number));
+            if number == 500 {
+                lane.update(|waiting| waiting.push_back(ask(1)));
+            }
+        }
+        // What comes after a save is not part of what was saved.
+        enqueue(&lane, DocumentEvent::Saved { path: "a".to_owned(), text: text("saved".to_owned()) });
+        enqueue(&lane, changed("a", 1000));
+        enqueue(&lane, changed("b", 1001));
+        lane.update(|waiting| {
+            let shown: Vec<String> = waiting
+                .iter()
+                .map(|task| match task {
+                    Task::Tell(DocumentEvent::Changed { path, text, edits }) => {
+                        format!("{path} {} {}", text.as_str(), edits.len())
+                    }
+                    Task::Tell(other) => format!("{} is saved", other.path()),
+                    Task::Ask { .. } => "asked".to_owned(),
+                })
+                .collect();
+            assert_eq!(shown, ["a 999 334", "b 1001 334", "c 998 333", "asked", "a is saved", "a 1000 1"]);
+        });
+    }
 }
