@@ -21,7 +21,7 @@ use prentice_model::{Compute, Model};
 use prentice_tokens::Vocabulary;
 
 /// Symbols that are learnt from in each tree, and how often the trees are gone through: with a neural model less, since
-/// that takes twenty times as long, and it begins where the copying model alone has come to.
+/// that takes far longer, and it begins where the copying model alone has come to.
 const ALONE: (usize, u64) = (60_000, 2);
 const ACCOMPANIED: (usize, u64) = (30_000, 1);
 

@@ -55,7 +55,7 @@ pub struct NeuralCompanion {
     /// Tokens that are white space within a line.
     spaces: Vec<u32>,
     newline: u32,
-    /// By branch, its length in tokens beyond the place; none where it has become too long.
+    /// By branch, whether there was room for it.
     open: Vec<bool>,
 }
 
@@ -97,12 +97,6 @@ impl NeuralCompanion {
             newline,
             open: Vec::new(),
         })
-    }
-
-    /// Memory held, in bytes, but for the vocabulary.
-    pub fn bytes(&self) -> usize {
-        let tables = self.starts.len() + self.tokens.len() + self.first.len() + self.symbols.len();
-        4 * (self.model.parameters().len() + tables) + self.branches.bytes()
     }
 
     /// Knows the words that are new.

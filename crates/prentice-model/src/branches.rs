@@ -65,17 +65,6 @@ impl Branches {
         }
     }
 
-    /// Tokens that fit.
-    pub fn context(&self) -> usize {
-        self.context
-    }
-
-    /// Memory held, in bytes.
-    pub fn bytes(&self) -> usize {
-        let caches = self.sets.iter().flatten().flatten().chain(&self.trunk);
-        self.workspace.bytes() + caches.map(KeyValueCache::bytes).sum::<usize>()
-    }
-
     /// What may follow a branch; after [`Branches::begin`], branch 0 is the document; after [`Branches::read`], branch `i`
     /// is the document with the first `i` of the tokens that were read.
     pub fn outlook(&self, branch: usize) -> &Logits {

@@ -33,7 +33,7 @@ pub enum Words {
     #[default]
     Text,
     /// The words of the copying model ([`prentice_base::words`]), each with the space before it; every line end by itself.
-    /// A model over such tokens can be asked how likely each word is. A fifth more tokens for the same text.
+    /// A model over such tokens can be asked how likely each word is, at the price of more tokens for the same text.
     Code,
 }
 

@@ -131,9 +131,11 @@ pub fn run(session: &Session, arguments: Adapt) -> Result<(), CliError> {
         })
         .collect();
     let shown = table(&[("bits a byte", Left), ("before", Right), ("after", Right)], &rows);
-    let forgetting = match &after[1] {
-        Some(_) => "",
-        None => "what it forgot was not measured: --general names token shards of other code, with some held out\n",
+    let forgetting = match (&arguments.from, &after[1]) {
+        (Some(_), None) => {
+            "what it forgot was not measured: --general names token shards of other code, with some held out\n"
+        }
+        _ => "",
     };
     let of = |losses: &[Option<HeldOutLoss>; 2], which: usize| -> Value {
         losses[which].as_ref().map_or(Value::Null, |loss| json!(loss.bits_per_byte))
